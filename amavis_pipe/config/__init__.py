@@ -1,0 +1,1 @@
+"""The settings file: its options, reading it, the commented default. Cold."""

@@ -1,0 +1,1 @@
+"""One file per format; each defines DECODER or DECODERS."""

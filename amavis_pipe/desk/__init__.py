@@ -1,0 +1,1 @@
+"""What people and cron use: the commands, the trial form, notices. Cold."""

@@ -1,0 +1,1 @@
+"""The sandboxed child: who builds it, and the lines it answers with. Cold."""

@@ -1,0 +1,1 @@
+"""Readers of mail: header, transfer encodings, names, structure. Hot; no I/O."""

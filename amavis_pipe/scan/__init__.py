@@ -1,0 +1,1 @@
+"""Scanners other than clamd: rows, replies. Cold."""
