@@ -1,0 +1,81 @@
+"""Fills a clamd row in from clamd's own settings file (clamd.conf(5)).
+
+What clamd says nothing about when it answers (which sizes it does not look at, when it reloads, where
+its signatures are) stands there.
+"""
+
+from typing import Any
+
+from amavis_pipe import settings
+
+Values = dict[str, Any]
+
+SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+DEFAULTS = {
+    "DatabaseDirectory": "/var/lib/clamav",
+    "LocalSocket": "/run/clamav/clamd.ctl",
+    "SelfCheck": "600",
+    "MaxFileSize": "100M",
+    "MaxScanSize": "400M",
+    "MaxScanTime": "120000",
+    "StreamMaxLength": "100M",
+}
+"""clamd 1.4's own defaults, in force where a readable clamd.conf says nothing."""
+ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
+
+
+def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Values:
+    """The row with every field filled in; what was read is added to `files`."""
+    path = str(row.get("conf") or "/etc/clamav/clamd.conf").encode()
+    conf: dict[str, str] | None = None
+    if row["via"] == "clamd":
+        files.append((path, settings.identity(path)))
+        conf = _read(path)
+    known = DEFAULTS | (conf or {})
+    at = row.get("at") or known["LocalSocket"]
+    how = row.get("how", "auto")
+    stream = how == "stream" or (how == "auto" and not at.startswith("/"))
+    return {
+        "name": row["name"],
+        "via": row["via"],
+        "at": at,
+        "how": "stream" if stream else "descriptor",
+        "timeout": row.get("timeout", 60),
+        "databases": (
+            row.get("databases") or (known["DatabaseDirectory"] if at.startswith("/") else "")
+        ).encode(),
+        "watched": (path, *ENGINE) if at.startswith("/") else (),
+        "self_check": int(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600,
+        "largest": _largest(row, known if conf is not None else None, stream),
+        "longest": _number(known["MaxScanTime"]) / 1000,
+    }
+
+
+def _largest(row: Values, known: dict[str, str] | None, stream: bool) -> int:
+    """The size above which clamd answers OK without having looked at all bytes; 0 = no limit."""
+    if known is None:
+        return int(row.get("max_file_size", 25 << 20))
+    names = ["MaxFileSize", "MaxScanSize"] + (["StreamMaxLength"] if stream else [])
+    return min((size for size in (_number(known[name]) for name in names) if size), default=0)
+
+
+def _number(text: str) -> int:
+    """A number with clamd's suffixes K, M, G; 0 if it is none."""
+    digits, factor = text, 1
+    if text[-1:].upper() in SIZES:
+        digits, factor = text[:-1], SIZES[text[-1:].upper()]
+    return int(digits) * factor if digits.isascii() and digits.isdigit() else 0
+
+
+def _read(path: bytes) -> dict[str, str] | None:
+    """The options of a clamd.conf, the last value of each; None if it can't be read."""
+    try:
+        text = settings.slurp(path).decode("utf-8", "replace")
+    except OSError:
+        return None
+    found = {}
+    for line in text.split("\n"):
+        words = line.partition("#")[0].split(None, 1)
+        if len(words) == 2:
+            found[words[0]] = words[1].strip().strip('"')
+    return found

@@ -1,0 +1,201 @@
+"""Reads the settings file: TOML in, flat values in base units out, or all faults at once.
+
+A fault names file, line and key, what is wanted and what was met; an unknown key the nearest known
+one. What other files say (clamd.conf) is read here, too, so that the filter itself need not.
+"""
+
+import difflib
+import tomllib
+from typing import Any
+
+from amavis_pipe import settings
+from amavis_pipe.config.clamav import clamd_row
+from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Option, Type
+
+Values = dict[str, Any]
+Files = list[tuple[bytes, "settings.Identity"]]
+
+BUILT_IN_ROWS: dict[str, Values] = {
+    "clamd": {"name": "clamd", "via": "clamd"},
+    "builtin": {"name": "builtin", "via": "builtin"},
+}
+
+
+def load(path: bytes) -> tuple[Values, Files]:
+    """The values of the file at `path`, and every file that was read with what it was then.
+
+    SettingsError with all faults if there are any.
+    """
+    name = path.decode("utf-8", "backslashreplace")
+    before = settings.identity(path)
+    try:
+        text = settings.slurp(path).decode()
+        tree = tomllib.loads(text)
+    except OSError as error:
+        raise settings.SettingsError([f"{name}: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise settings.SettingsError([f"{name}: is not UTF-8"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise settings.SettingsError([f"{name}: {error}"]) from None
+    values, files = read(tree, name, text)
+    return values, [(path, before), *files]
+
+
+def defaults() -> Values:
+    """The values where there is no settings file."""
+    return read({}, "", "")[0]
+
+
+def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
+    """The flat values of a parsed TOML tree; `path` and `text` are for faults alone."""
+    reader = _Reader(path, text)
+    values = reader.options(tree)
+    files: Files = []
+    values["rows"] = reader.rows(values["scanners"], tree.get("scanner", []), files)
+    reader.relations(values)
+    if reader.faults:
+        raise settings.SettingsError([str(fault) for fault in reader.faults])
+    values.update(_decoders())
+    return values, files
+
+
+def _decoders() -> Values:
+    """What the formats declare: beginnings, kinds that need the child, versions, files to watch."""
+    from amavis_pipe.decompose import registry
+
+    return {
+        "starts": registry.starts(),
+        "sandboxed": tuple(sorted(registry.sandboxed_kinds())),
+        "decoders": registry.versions(),
+        "decoder_files": registry.watched(),
+    }
+
+
+class _Reader:
+    """Collects values and faults from one tree."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.faults: list[Fault] = []
+        self._path = path
+        self._lines = text.split("\n")
+
+    def options(self, tree: Values) -> Values:
+        """Every option's value, the default where the file has none or a wrong one."""
+        given = _flat(tree)
+        values: Values = {}
+        for option in OPTIONS:
+            raw = given.pop(option.key, option.default)
+            values[option.key] = self._value(option.type, raw, option.key, option.default)
+        for key in given:
+            self._unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + ["scanner"])
+        return values
+
+    def rows(self, names: tuple[str, ...], tables: Any, files: Files) -> list[Values]:
+        """The scanner rows that `names` ask for, defaults and clamd.conf worked in."""
+        known = {name: dict(row) for name, row in BUILT_IN_ROWS.items()}
+        for table in tables if isinstance(tables, list) else [tables]:
+            row = self._row(table)
+            known[row["name"]] = row
+        rows = []
+        for name in names:
+            if name not in known:
+                self._fault("scanners", f'no scanner "{name}"; known: {", ".join(sorted(known))}')
+                continue
+            rows.append(clamd_row(known[name], files))
+        if not names:
+            self._fault("scanners", 'wants at least one; "builtin" is the EICAR check alone')
+        return rows
+
+    def _row(self, table: Any) -> Values:
+        row: Values = {}
+        if not isinstance(table, dict):
+            self._fault("scanner", "wants [[scanner]] tables")
+            return {"name": ""}
+        fields = {option.key: option for option in ROW_OPTIONS}
+        for key, raw in table.items():
+            if key not in fields:
+                self._unknown("scanner." + key, ["scanner." + name for name in fields])
+            elif key != "name":
+                row[key] = self._value(fields[key].type, raw, "scanner." + key, None)
+        row["name"] = self._row_name(table.get("name"))
+        row.setdefault("via", BUILT_IN_ROWS.get(row["name"], {"via": "clamd"})["via"])
+        return row
+
+    def _row_name(self, name: Any) -> str:
+        if (
+            isinstance(name, str)
+            and name
+            and name.replace("-", "a").replace("_", "a").isalnum()
+            and name.isascii()
+        ):
+            return name
+        self._fault("scanner.name", "wants a name of letters, digits, - and _")
+        return ""
+
+    def relations(self, values: Values) -> None:
+        """Faults between options that are right by themselves."""
+        slowest = max((row["timeout"] for row in values["rows"]), default=0)
+        if values["limits.hard_seconds"] < values["limits.seconds"] + slowest:
+            self._fault(
+                "limits.hard_seconds",
+                f"wants at least limits.seconds and the slowest scanner's timeout together "
+                f"({values['limits.seconds']} + {slowest}), not {values['limits.hard_seconds']}",
+            )
+        if values["unchecked.crash"] == "quarantine" and not values["quarantine.place"]:
+            self._fault("unchecked.crash", 'wants a quarantine.place, or "defer" or "pass"')
+
+    def _value(self, kind: Type, raw: Any, key: str, default: Any) -> Any:
+        try:
+            return kind.read(raw)
+        except (ValueError, UnicodeEncodeError):
+            self._fault(key, f"wants {kind.wants}, not {_shown(raw)}")
+            return kind.read(default) if default is not None else None
+
+    def _unknown(self, key: str, known: list[str]) -> None:
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        self._fault(key, "is no option" + (f"; did you mean {near[0]}?" if near else ""))
+
+    def _fault(self, key: str, text: str) -> None:
+        self.faults.append(Fault(self._path, self._line(key), text, key))
+
+    def _line(self, key: str) -> int:
+        """The line on which a dotted key stands, 1 if it can't be told."""
+        section, _, last = key.rpartition(".")
+        inside = ""
+        for number, line in enumerate(self._lines, 1):
+            stripped = line.strip()
+            if stripped.startswith("["):
+                inside = stripped.strip("[] \t").partition("#")[0].strip("[] \t\"'")
+                if inside == key:
+                    return number
+            name = stripped.partition("=")[0].strip().strip("\"'")
+            if (inside == section and name == last) or (not inside and name == key):
+                return number
+        return 1
+
+
+def _flat(tree: Values) -> Values:
+    """{"limits": {"depth": 3}} -> {"limits.depth": 3}; scanner rows are left out."""
+    flat: Values = {}
+    for key, value in tree.items():
+        if key == "scanner":
+            continue
+        if isinstance(value, dict):
+            if value or key not in SECTIONS:
+                flat.update({f"{key}.{name}": inner for name, inner in value.items()} or {key: value})
+        else:
+            flat[key] = value
+    return flat
+
+
+def _shown(raw: Any) -> str:
+    """A value as the user wrote it, about."""
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    text = f'"{raw}"' if isinstance(raw, str) else str(raw)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def row_options() -> tuple[Option, ...]:
+    """The fields a `[[scanner]]` table may have."""
+    return ROW_OPTIONS

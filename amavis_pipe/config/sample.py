@@ -1,0 +1,75 @@
+"""The fully commented default settings file, made from the option table.
+
+`python -m amavis_pipe.config.sample --check FILE` says whether FILE is up to date.
+"""
+
+import sys
+from typing import Any
+
+from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Option
+
+HEAD = """\
+# Settings of amavis-pipe. Every option is shown with its default; take the "#" away to change one.
+# `amavis-pipe config test` says what is wrong with this file, and where.
+"""
+
+
+def sample(given: dict[str, Any] | None = None) -> str:
+    """The default file; the keys in `given` stand uncommented with that value."""
+    given = given or {}
+    lines = [HEAD]
+    for section, title in SECTIONS.items():
+        lines.append(f"# {title}")
+        if section:
+            lines.append(f"[{section}]")
+        for option in OPTIONS:
+            if option.key.rpartition(".")[0] == section:
+                lines += _lines(option, given)
+        lines.append("")
+    return "\n".join(lines + _row_lines()) + "\n"
+
+
+def _lines(option: Option, given: dict[str, Any]) -> list[str]:
+    name = option.key.rpartition(".")[2]
+    seed = f" [seed: {option.seed}]" if option.seed else ""
+    head = [f"# {option.text}{seed}", f"#   wants {option.type.wants}"]
+    if option.key in given:
+        return [*head, f"{name} = {toml(given[option.key])}"]
+    return [*head, f"#{name} = {toml(option.default)}"]
+
+
+def _row_lines() -> list[str]:
+    lines = ['# A further scanner, or other values for a built-in one ("clamd", "builtin")', "#[[scanner]]"]
+    for option in ROW_OPTIONS:
+        lines += [
+            f"# {option.text}",
+            f"#{option.key} = {toml(option.default or 'clamd' if option.key == 'name' else option.default)}",
+        ]
+    return lines
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it: booleans, integers, strings, lists of strings."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the sample, or compare it with a file: 0 equal, 1 not."""
+    if arguments[:1] != ["--check"]:
+        sys.stdout.write(sample())
+        return 0
+    with open(arguments[1], encoding="utf-8") as file:
+        same = file.read() == sample()
+    if not same:
+        print(f"{arguments[1]} is out of date: amavis-pipe config default > {arguments[1]}", file=sys.stderr)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

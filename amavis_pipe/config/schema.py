@@ -1,0 +1,312 @@
+"""The one table of options: validation, the commented default file and the manual come from it.
+
+A type is an object with `wants` (what the user is told) and `read(value)`, which gives the value in
+base units (bytes, seconds, bytes strings) or raises ValueError.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+ACTIONS = ("pass", "tag", "defer", "bounce", "discard")
+SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+@dataclass(frozen=True)
+class Type:
+    """What an option takes: the words for the user, and the reader."""
+
+    wants: str
+    read: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: dotted key, type, default as it is written in TOML, text, the seed's name for it."""
+
+    key: str
+    type: Type
+    default: Any
+    text: str
+    seed: str = ""
+
+
+def _is(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise ValueError
+        return value
+
+    return read
+
+
+def integer(low: int, high: int) -> Type:
+    """An integer from low to high, both included."""
+
+    def read(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return Type(f"an integer from {low} to {high}", read)
+
+
+def choice(*words: str) -> Type:
+    """One of the words."""
+
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError
+        return str(value)
+
+    return Type("one of " + ", ".join(words), read)
+
+
+def _size(value: Any) -> int:
+    if type(value) is int and value >= 0:
+        return value
+    if not isinstance(value, str) or not value.isascii():
+        raise ValueError
+    unit = value.lstrip("0123456789")
+    digits = value[: len(value) - len(unit)]
+    if not digits or unit.strip() not in SIZES:
+        raise ValueError
+    return int(digits) * SIZES[unit.strip()]
+
+
+def _folder(value: Any) -> bytes:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise ValueError
+    return value.rstrip("/").encode() or b"/"
+
+
+def _route(value: Any) -> str:
+    if value == "sendmail" or (isinstance(value, str) and value.startswith("file:/") and "\0" not in value):
+        return str(value)
+    raise ValueError
+
+
+def _line(value: Any) -> bytes:
+    """Printable ASCII that fits one header line."""
+    if not isinstance(value, str) or len(value) > 900 or not value.isascii() or not _printable(value):
+        raise ValueError
+    return value.encode()
+
+
+def _printable(value: str) -> bool:
+    return all(" " <= char <= "~" for char in value)
+
+
+def _field_name(value: Any) -> bytes:
+    if value == "":
+        return b""
+    if not isinstance(value, str) or len(value) > 70 or not value.replace("-", "a").isalnum():
+        raise ValueError
+    return _line(value)
+
+
+def _address(value: Any) -> bytes:
+    """An address for `-f` or a recipient: no blanks or controls; empty means none."""
+    if not isinstance(value, str) or len(value) > 320 or not _printable(value) or " " in value:
+        raise ValueError
+    if value and not 0 < value.find("@") < len(value) - 1:
+        raise ValueError
+    return value.encode()
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) and word for word in value):
+        raise ValueError
+    return tuple(value)
+
+
+def _place(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or "@" in value or ".." in value.split("/"):
+        raise ValueError
+    return value
+
+
+BOOL = Type("true or false", _is(bool))
+SIZE = Type('a size such as 4096 or "100 KiB"', _size)
+FOLDER = Type("an absolute path", _folder)
+ROUTE = Type('"sendmail" or "file:/FOLDER"', _route)
+LINE = Type("printable ASCII, one line", _line)
+FIELD = Type('the name of a header field, or ""', _field_name)
+ADDRESS = Type('an address, or ""', _address)
+WORDS = Type("a list of words", _words)
+PLACE = Type('a folder (below state, or absolute), or "" for none', _place)
+ACTION = choice(*ACTIONS)
+
+SECTIONS = {
+    "": "Where things are and go",
+    "limits": "Limits of decomposition; meeting one makes the mail *unchecked*, never clean",
+    "headers": "The header line that says a mail was scanned",
+    "cache": "What is remembered, so that nothing is scanned twice",
+    "quarantine": "Where mail goes that is kept back",
+    "journal": "One JSON record per mail, without subject or content",
+    "infected": "Mail with a virus",
+    "unchecked": "Mail with something that could not be looked at: encrypted, broken, over a limit",
+}
+
+OPTIONS = (
+    Option(
+        "state",
+        FOLDER,
+        "/var/lib/amavis-pipe",
+        "Folder of the filter's user, mode 0700; holds cache, journal, quarantine and work.",
+        "$MYHOME",
+    ),
+    Option(
+        "forward",
+        ROUTE,
+        "sendmail",
+        "How checked mail goes on: sendmail, or one file per mail in a folder.",
+        "$forward_method",
+    ),
+    Option(
+        "notify", ROUTE, "sendmail", "How notices and delivery reports of our own go out.", "$notify_method"
+    ),
+    Option(
+        "scanners",
+        WORDS,
+        ["clamd"],
+        'Scanners that every part is given to; "builtin" is the EICAR check alone.',
+        "@av_scanners",
+    ),
+    Option(
+        "sandbox",
+        choice("require", "prefer"),
+        "require",
+        "Decoders run under Landlock and seccomp; require defers mail where the kernel lacks them.",
+    ),
+    Option(
+        "sender",
+        ADDRESS,
+        "",
+        "From address of notices; empty means postmaster at this host.",
+        "$mailfrom",
+    ),
+    Option("limits.depth", integer(1, 64), 14, "Levels of nesting.", "$MAXLEVELS"),
+    Option("limits.files", integer(1, 1000000), 1500, "Parts in one mail.", "$MAXFILES"),
+    Option(
+        "limits.min_quota",
+        SIZE,
+        "100 KiB",
+        "A mail may unpack to this much in any case.",
+        "$MIN_EXPANSION_QUOTA",
+    ),
+    Option(
+        "limits.max_quota",
+        SIZE,
+        "300 MiB",
+        "… and to max_factor times its size, but not to more than this,",
+        "$MAX_EXPANSION_QUOTA",
+    ),
+    Option(
+        "limits.min_factor",
+        integer(1, 1000),
+        5,
+        "except that min_factor times its size is always allowed.",
+        "$MIN_EXPANSION_FACTOR",
+    ),
+    Option("limits.max_factor", integer(1, 100000), 500, "See max_quota.", "$MAX_EXPANSION_FACTOR"),
+    Option("limits.seconds", integer(1, 3600), 120, "Time for taking one mail apart."),
+    Option("limits.memory", SIZE, "512 MiB", "Address space of the sandboxed decoder."),
+    Option(
+        "limits.hard_seconds",
+        integer(10, 86400),
+        540,
+        "After this the filter is ended by a signal and Postfix tries again; keep it below "
+        "amavis_time_limit in main.cf (600 s).",
+        "$child_timeout",
+    ),
+    Option(
+        "headers.tag", FIELD, "X-Virus-Scanned", 'Field added to checked mail; "" for none.', "$X_HEADER_TAG"
+    ),
+    Option("headers.line", LINE, "by amavis-pipe", "Its text.", "$X_HEADER_LINE"),
+    Option(
+        "headers.remove_foreign",
+        BOOL,
+        False,
+        "Remove fields of that name which others added before us.",
+        "$remove_existing_x_scanned_headers",
+    ),
+    Option("cache.days", integer(0, 365), 7, "Age at which what is remembered is forgotten; 0 = no cache."),
+    Option("cache.size", SIZE, "256 MiB", "prune brings the cache below this size."),
+    Option(
+        "cache.clean_minutes",
+        integer(0, 10080),
+        60,
+        "A clean answer is believed for at most this long, whatever the signatures say.",
+    ),
+    Option(
+        "cache.settle_minutes",
+        integer(0, 1440),
+        5,
+        "A clean answer is not kept while signatures are younger than the scanner's own check interval "
+        "plus this: the scanner may not have loaded them yet.",
+    ),
+    Option(
+        "quarantine.place",
+        PLACE,
+        "quarantine",
+        'Folder for quarantined mail, one file each; "" keeps none.',
+        "$QUARANTINEDIR",
+    ),
+    Option("quarantine.days", integer(1, 3650), 30, "prune removes older mail."),
+    Option("quarantine.size", SIZE, "1 GiB", "prune removes the oldest mail above this size."),
+    Option("journal.days", integer(0, 3650), 30, "prune removes older records; 0 = no journal."),
+    Option(
+        "infected.action",
+        ACTION,
+        "discard",
+        "pass, tag, defer, bounce (a delivery report without the content), or discard.",
+        "$final_virus_destiny",
+    ),
+    Option("infected.quarantine", BOOL, True, "Keep a copy in the quarantine.", "$virus_quarantine_to"),
+    Option(
+        "infected.suspect",
+        BOOL,
+        True,
+        "What a scanner's heuristic merely suspects counts as infected, too.",
+    ),
+    Option(
+        "unchecked.action",
+        ACTION,
+        "pass",
+        "For what is encrypted, broken, undecoded or over a limit; passes with X-Amavis-Alert.",
+    ),
+    Option("unchecked.quarantine", BOOL, False, "Keep a copy in the quarantine."),
+    Option(
+        "unchecked.crash",
+        choice("quarantine", "defer", "pass"),
+        "quarantine",
+        "For mail on which a decoder crashed; quarantine keeps it back and tells recipients and admin.",
+    ),
+    Option("unchecked.admin", ADDRESS, "", "Who is told of mail kept back after a crash.", "$virus_admin"),
+)
+
+ROW_OPTIONS = (
+    Option("name", Type("a name of letters, digits, - and _", _words), "", "Used in `scanners` and reports."),
+    Option("via", choice("clamd", "builtin"), "clamd", "The protocol."),
+    Option("at", Type('a socket path or "HOST:PORT"', _is(str)), "", "Default: what clamd.conf says."),
+    Option("conf", Type("an absolute path", _is(str)), "/etc/clamav/clamd.conf", "clamd's own settings."),
+    Option("databases", Type("an absolute path", _is(str)), "", "Default: what clamd.conf says."),
+    Option("how", choice("auto", "descriptor", "stream"), "auto", "auto: descriptors on a unix socket."),
+    Option("timeout", integer(1, 600), 60, "Seconds without any answer that count as trouble."),
+    Option("max_file_size", SIZE, "25 MiB", "What the scanner looks at, where clamd.conf can't be read."),
+)
+"""The fields of a `[[scanner]]` row."""
+
+
+@dataclass
+class Fault:
+    """One fault in a settings file: where it stands, and what is wrong there."""
+
+    path: str
+    line: int
+    text: str
+    key: str = field(default="")
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: " + (f"{self.key}: " if self.key else "") + self.text

@@ -1,0 +1,276 @@
+"""The settings as the filter uses them, and their compiled snapshot.
+
+Reading TOML costs three bare interpreters, so the first run after a change leaves a marshal snapshot
+below `state`, and the next ones read that: keyed by every file that was read (device, inode, size,
+times), this program's version and the interpreter's, like a .pyc. A snapshot is believed only if it is
+a regular file of our own, unreadable for others, in a folder that only we can write, and whole.
+"""
+
+import marshal
+import posix
+import sys
+from _blake2 import blake2b
+from _stat import S_ISDIR, S_ISREG
+
+from amavis_pipe import __version__
+from amavis_pipe.budget import Limits
+from amavis_pipe.model import AmavisPipeError, SpoolTrouble
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Identity = tuple[int, int, int, int, int] | None
+    Values = dict[str, Any]
+
+DEFAULT_PATH = b"/etc/amavis-pipe.toml"
+DEFAULT_STATE = b"/var/lib/amavis-pipe"
+FOLDERS = (b"cache", b"journal", b"quarantine", b"work")
+"""What `state` holds; work is made last, so that where it is the others are."""
+LARGEST = 4 << 20
+"""Bytes of a settings file or snapshot that are read at most."""
+
+
+class SettingsError(AmavisPipeError):
+    """The settings can't be used; `faults` has one line for each thing that is wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Row:
+    """One scanner as configured.
+
+    name, via   "clamd" and its protocol ("clamd", "builtin")
+    at          socket path, or HOST:PORT
+    how         "descriptor" or "stream"
+    timeout     seconds that a read or write may take
+    databases   folder of signatures that can be listed here, or b""
+    watched     further files that change with the engine or its options
+    self_check  seconds within which the scanner notices changed signatures
+    largest     bytes above which the scanner does not look at a part (it then says OK!), 0 = no limit
+    longest     seconds after which it says OK without having looked at all, 0 = no limit
+    """
+
+    __slots__ = (
+        "at",
+        "databases",
+        "how",
+        "largest",
+        "longest",
+        "name",
+        "self_check",
+        "timeout",
+        "via",
+        "watched",
+    )
+
+    def __init__(self, values: "Values") -> None:
+        self.name: str = values["name"]
+        self.via: str = values["via"]
+        self.at: str = values["at"]
+        self.how: str = values["how"]
+        self.timeout: int = values["timeout"]
+        self.databases: bytes = values["databases"]
+        self.watched: tuple[bytes, ...] = values["watched"]
+        self.self_check: int = values["self_check"]
+        self.largest: int = values["largest"]
+        self.longest: float = values["longest"]
+
+
+class Category:
+    """What a site does with mail of one category: the action, and whether a copy is kept."""
+
+    __slots__ = ("action", "quarantine")
+
+    def __init__(self, action: str, quarantine: bool) -> None:
+        self.action = action
+        self.quarantine = quarantine
+
+
+class Settings:
+    """All settings, typed; made from the flat values of config.load or a snapshot."""
+
+    def __init__(self, values: "Values") -> None:
+        self.values = values
+        self.state: bytes = values["state"]
+        self.work = self.state + b"/work"
+        self.forward: str = values["forward"]
+        self.notify: str = values["notify"]
+        self.sandbox: str = values["sandbox"]
+        self.notice_sender: bytes = values["sender"]
+        self.limits = Limits(*(values["limits." + name] for name in _LIMITS))
+        self.hard_seconds: int = values["limits.hard_seconds"]
+        self.tag: bytes = values["headers.tag"]
+        self.line: bytes = values["headers.line"]
+        self.remove_foreign: bool = values["headers.remove_foreign"]
+        self.cache_days: int = values["cache.days"]
+        self.clean_seconds: int = values["cache.clean_minutes"] * 60
+        self.settle_seconds: int = values["cache.settle_minutes"] * 60
+        self.quarantine: bytes = _below(self.state, values["quarantine.place"])
+        self.journal_days: int = values["journal.days"]
+        self.infected = Category(values["infected.action"], values["infected.quarantine"])
+        self.suspect: bool = values["infected.suspect"]
+        self.unchecked = Category(values["unchecked.action"], values["unchecked.quarantine"])
+        self.crash: str = values["unchecked.crash"]
+        self.admin: bytes = values["unchecked.admin"]
+        self.rows = tuple(Row(row) for row in values["rows"])
+        self.starts: tuple[tuple[int, bytes, str], ...] = values["starts"]
+        self.sandboxed: frozenset[str] = frozenset(values["sandboxed"])
+        self.decoders: tuple[str, ...] = values["decoders"]
+        self.decoder_files: tuple[bytes, ...] = values["decoder_files"]
+
+
+_LIMITS = (
+    "depth",
+    "files",
+    "min_quota",
+    "max_quota",
+    "min_factor",
+    "max_factor",
+    "seconds",
+    "memory",
+)
+
+
+def read(path: bytes) -> Settings:
+    """The settings in the file at `path`, from its snapshot if that is fresh.
+
+    SettingsError if the file can't be read or has a fault. A snapshot that can't be read or written
+    costs time, nothing else.
+    """
+    state = _state_hint(path)
+    values = _load_snapshot(state, path)
+    if values is None:
+        from amavis_pipe.config.load import load
+
+        values, files = load(path)
+        _save_snapshot(values, path, files)
+    return Settings(values)
+
+
+def prepare(site: Settings) -> None:
+    """Make sure of the folders below `state`; SpoolTrouble if it isn't a usable folder of ours."""
+    shown = site.state.decode("utf-8", "backslashreplace")
+    try:
+        found = posix.stat(site.state)
+        if found.st_uid != posix.geteuid() or not S_ISDIR(found.st_mode) or found.st_mode & 0o022:
+            raise SpoolTrouble(f"state folder {shown}: wants a folder of uid {posix.geteuid()}, mode 0700")
+        try:
+            posix.stat(site.work)
+        except FileNotFoundError:
+            for name in FOLDERS:
+                _make_folder(site.state + b"/" + name)
+    except OSError as error:
+        raise SpoolTrouble(f"state folder {shown}: {error.strerror}") from None
+
+
+def _make_folder(path: bytes) -> None:
+    try:
+        posix.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+
+
+def identity(path: bytes) -> "Identity":
+    """What tells one state of a file from another: device, inode, size, mtime, ctime; None if absent."""
+    try:
+        found = posix.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def slurp(path: bytes) -> bytes:
+    """The content of the regular file at `path`, at most LARGEST bytes; OSError if it can't be read."""
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+    try:
+        if not S_ISREG(posix.fstat(fd).st_mode):
+            raise OSError(0, "not a regular file")
+        return posix.read(fd, LARGEST)
+    finally:
+        posix.close(fd)
+
+
+def _below(state: bytes, place: str) -> bytes:
+    """A folder as configured, relative ones below `state`; empty stays empty."""
+    name = place.encode()
+    return name if not name or name.startswith(b"/") else state + b"/" + name
+
+
+def _state_hint(path: bytes) -> bytes:
+    """What `state` probably is: where the snapshot is looked for. The snapshot itself says what it is."""
+    try:
+        text = slurp(path)
+    except OSError as error:
+        raise SettingsError([f"{path.decode('utf-8', 'replace')}: {error.strerror}"]) from None
+    for line in text.partition(b"\n[")[0].split(b"\n"):
+        key, _, value = line.partition(b"=")
+        if key.strip() == b"state":
+            return value.strip().strip(b"'\"").partition(b'"')[0].rstrip(b"/")
+    return DEFAULT_STATE
+
+
+def _snapshot_path(state: bytes, path: bytes) -> bytes:
+    return state + b"/settings-" + blake2b(path, digest_size=8).hexdigest().encode()
+
+
+def _version() -> str:
+    return f"{__version__} {sys.version}"
+
+
+def _load_snapshot(state: bytes, path: bytes) -> "Values | None":
+    data = _trusted(_snapshot_path(state, path))
+    if data is None or blake2b(data[32:], digest_size=32).digest() != data[:32]:
+        return None
+    # S302: ours alone by owner and mode, and whole by its digest
+    version, source, files, values = marshal.loads(data[32:])
+    if version != _version() or source != path:
+        return None
+    if any(identity(name) != known for name, known in files):
+        return None
+    found: Values = values
+    return found
+
+
+def _trusted(path: bytes) -> bytes | None:
+    """The content of a file that only we can have written, or None."""
+    try:
+        folder = posix.stat(path.rpartition(b"/")[0])
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        found = posix.fstat(fd)
+        me = posix.geteuid()
+        ours = found.st_uid == me == folder.st_uid and not folder.st_mode & 0o022
+        if not ours or not S_ISREG(found.st_mode) or found.st_mode & 0o077:
+            return None
+        return posix.read(fd, LARGEST) if found.st_size > 32 else None
+    except OSError:
+        return None
+    finally:
+        posix.close(fd)
+
+
+def _save_snapshot(values: "Values", path: bytes, files: "list[tuple[bytes, Identity]]") -> None:
+    payload = marshal.dumps((_version(), path, files, values))
+    name = _snapshot_path(values["state"], path)
+    temporary = name + b".%d" % posix.getpid()
+    try:
+        fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
+        try:
+            posix.write(fd, blake2b(payload, digest_size=32).digest() + payload)
+        finally:
+            posix.close(fd)
+        posix.rename(temporary, name)
+    except OSError:
+        _unlink(temporary)
+
+
+def _unlink(path: bytes) -> None:
+    try:
+        posix.unlink(path)
+    except OSError:
+        pass
