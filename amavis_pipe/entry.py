@@ -1,0 +1,198 @@
+"""Where every start begins: the filter form, or the rooms for people; and the outermost guard.
+
+The filter form (pipe(8) calls it) leaves with 0, 69 or 75, whatever happens: what escapes from any
+stage is logged and becomes 75, so that Postfix keeps the mail. A form it does not know is never guessed.
+"""
+
+import posix
+import sys
+from _signal import SIG_DFL, SIGALRM, alarm, signal
+from time import monotonic, perf_counter
+
+from amavis_pipe import arguments, exits
+from amavis_pipe.model import AmavisPipeError, Envelope, Trouble
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from amavis_pipe.arguments import Arguments
+    from amavis_pipe.examine import Examination
+    from amavis_pipe.exits import Outcome
+    from amavis_pipe.intake import Mail
+    from amavis_pipe.policy import Verdict
+    from amavis_pipe.settings import Settings
+
+FIRST_ALARM = 540
+"""Seconds until a signal ends us, before the settings are known; below Postfix's own time limit."""
+LEAST_FOR_SUBMISSION = 30
+"""Seconds that a submission has in any case."""
+
+
+def main() -> None:
+    """Run the form that the arguments ask for; ends the process."""
+    words = arguments.given()
+    piped = b"MAIL_CONFIG" in posix.environ and not posix.isatty(0)
+    try:
+        found = arguments.parse(words)
+    except arguments.UsageError as error:
+        if piped:
+            _refuse(f"arguments: {error}")
+        _desk(words, error)
+    else:
+        if found.envelope and not found.switches & arguments.TRIAL:
+            filter_form(found)
+        if piped:
+            _refuse("arguments: not a complete filter form; nothing was done with the mail")
+        _desk(words, None)
+
+
+def filter_form(found: "Arguments") -> "NoReturn":
+    """Filter the mail on stdin, and leave."""
+    status_line = _take_output()
+    mail_filter = Filter(found, status_line)
+    try:
+        signal(SIGALRM, SIG_DFL)  # death by signal is a deferral, even from within a C library
+        alarm(FIRST_ALARM)
+        mail_filter.run()
+        mail_filter.write_down()
+    except BaseException as error:  # the guard: unknown means temporary
+        said = _escaped(error)
+        mail_filter.outcome = mail_filter.outcome or said  # what was committed stays so
+    exits.leave(mail_filter.outcome or exits.try_again("no outcome"), status_line)
+
+
+class Filter:
+    """One mail's way through the filter form.
+
+    outcome  how it ended, from the moment when that can't be taken back; None before
+    """
+
+    def __init__(self, found: "Arguments", status_line: int) -> None:
+        self.outcome: Outcome | None = None
+        self._found = found
+        self._envelope = found.envelope or Envelope()
+        self._status_line = status_line
+        self._parent = posix.getppid()
+        self._begun = perf_counter()
+        self._deadline = monotonic() + FIRST_ALARM
+        self._done: tuple[Settings, Mail, Examination, Verdict] | None = None
+
+    def run(self) -> None:
+        """Read, examine, decide, perform; raises Trouble, or anything, for a mail to be tried again."""
+        from amavis_pipe import cache, examine, intake, policy, settings
+        from amavis_pipe.perform import Actor
+
+        if posix.geteuid() == 0:
+            raise Trouble("the filter form must not run as root")
+        posix.umask(0o077)
+        site = settings.read(self._found.options.get(b"config", settings.DEFAULT_PATH))
+        self._set_alarm(site.hard_seconds)
+        settings.prepare(site)
+        mail = intake.read(0, site.work)
+        read = perf_counter()
+        examination = examine.examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
+        examination.times["read"] = (read - self._begun) * 1000
+        verdict = policy.decide(examination.facts, self._envelope, site)
+        alarm(0)  # from here the submission's own deadline holds: killing us would not stop sendmail
+        left = max(LEAST_FOR_SUBMISSION, int(self._deadline - monotonic()))
+        self.outcome = Actor(site, self._ready, left).perform(mail, self._envelope, verdict)
+        self._done = (site, mail, examination, verdict)
+
+    def write_down(self) -> None:
+        """One line for the log and a record for the journal."""
+        from amavis_pipe import journal
+        from amavis_pipe.record import record, to_json
+        from amavis_pipe.text import readable
+
+        if self._done is None:
+            return
+        site, mail, examination, verdict = self._done
+        facts, times, cached = examination.facts, examination.times, examination.cached
+        cpu = sum(posix.times()[:4])
+        journal.log(journal.INFO, journal.summary(self._envelope, facts, verdict, cached, cpu))
+        if site.journal_days:
+            times["total"] = (perf_counter() - self._begun) * 1000
+            queue_id = readable(self._envelope.queue_id) or None
+            line = record("pipe", queue_id, mail.raw.size, mail.sha256, facts, verdict, [], times, cached)
+            journal.append(site.state + b"/journal", to_json(line))
+
+    def _set_alarm(self, seconds: int) -> None:
+        alarm(seconds)
+        self._deadline = monotonic() + seconds
+
+    def _ready(self) -> None:
+        """Trouble unless pipe(8) is still there to hear how it ended.
+
+        If it died, what we read may be a cut mail (its death looks like an end of file), and Postfix
+        will deliver the whole one again.
+        """
+        import select
+
+        if self._status_line < 0:
+            raise Trouble("standard output is closed: nobody would hear how it ended")
+        poll = select.poll()
+        poll.register(self._status_line, 0)
+        gone = any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
+        if gone or posix.getppid() != self._parent or self._parent == 1:
+            raise Trouble("whoever started this has gone; the mail may be cut")
+
+
+def _take_output() -> int:
+    """A private descriptor for the one line we may print; fds 1 and 2 become /dev/null.
+
+    pipe(8) waits for the end of file on its pipe: a child of ours that kept it would hold up, and in
+    the end bounce, a delivered mail. -1 if there is no fd 1.
+    """
+    try:
+        kept = posix.dup(1)
+        posix.set_inheritable(kept, False)
+    except OSError:
+        kept = -1
+    null = posix.open("/dev/null", posix.O_RDWR)
+    for fd in (1, 2):
+        posix.dup2(null, fd, True)
+    if null > 2:
+        posix.close(null)
+    return kept
+
+
+def _escaped(error: BaseException) -> "Outcome":
+    """What becomes of an exception: logged with what it is, told to nobody else."""
+    if isinstance(error, AmavisPipeError):
+        return _troubled("; ".join(str(error).split("\n")), "4.3.0")
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(last))
+    return _troubled(f"bug: {type(error).__name__}: {str(error)[:200]!a} in {where}", "4.3.0")
+
+
+def _troubled(what: str, code: str) -> "Outcome":
+    """75; the log is told what happened, the status line only that something did."""
+    from amavis_pipe import journal
+
+    journal.log(journal.ERR, "trouble: " + what.encode("ascii", "backslashreplace").decode())
+    return exits.try_again("mail could not be checked; see the mail log", code)
+
+
+def _refuse(what: str) -> "NoReturn":
+    """75 from a start by pipe(8) that is no filter form."""
+    status_line = _take_output()
+    exits.leave(_troubled(what, "4.3.5"), status_line)
+
+
+def _desk(words: list[bytes], error: "arguments.UsageError | None") -> "NoReturn":
+    """Run what is for people, and end the process: the launcher takes a return for a failure."""
+    import atexit
+
+    from amavis_pipe.desk import front
+
+    status = front.run(words, error)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            status = status or 2  # a full disk, or a reader that left
+    posix._exit(status)

@@ -1,0 +1,78 @@
+"""Hands a message to Postfix's sendmail(1): exit 0 is the commit, everything else is trouble.
+
+postfix.md, "Reinjecting through sendmail(1)": `-G -i -f SENDER -- RCPT…`, never -t. The message is a
+regular file on its stdin, complete before the child starts: a pipe that broke in the middle would be
+an end of file, and a cut mail on its way.
+"""
+
+import posix
+import select
+from _signal import SIGKILL, SIGPIPE, SIGXFSZ
+
+from amavis_pipe.model import ForwardTrouble
+from amavis_pipe.text import ascii_of
+
+COMMAND = b"/usr/sbin/sendmail"
+KEPT = (b"MAIL_CONFIG", b"MAIL_DEBUG", b"MAIL_VERBOSE", b"LANG", b"TZ", b"PATH")
+"""Environment that goes on to sendmail: what pipe(8) itself exports."""
+
+
+def submit(message: int, sender: bytes, recipients: tuple[bytes, ...], timeout: int) -> None:
+    """Submit the message in the file `message`; returns when Postfix has taken it.
+
+    ForwardTrouble if sendmail says no, whatever its status: 69 from it also means that fork failed, and
+    a bounce can't be taken back. After `timeout` seconds it is killed; Postfix may then have the mail,
+    and a retry doubles it, which is better than losing it.
+    """
+    said = posix.memfd_create("sendmail")
+    try:
+        pid = _started(message, said, [b"sendmail", b"-G", b"-i", b"-f", sender, b"--", *recipients])
+        status = _waited(pid, timeout)
+        if status != 0:
+            raise ForwardTrouble(f"sendmail: {_end(status)}{_tail(said)}")
+    finally:
+        posix.close(said)
+
+
+def _started(message: int, said: int, argv: list[bytes]) -> int:
+    posix.lseek(message, 0, 0)
+    environment = {name: value for name, value in posix.environ.items() if name in KEPT}
+    null = b"/dev/null"
+    try:
+        return posix.posix_spawn(
+            COMMAND,
+            argv,
+            environment,
+            file_actions=[
+                (posix.POSIX_SPAWN_DUP2, message, 0),
+                (posix.POSIX_SPAWN_OPEN, 1, null, posix.O_WRONLY, 0),
+                (posix.POSIX_SPAWN_DUP2, said, 2),
+            ],
+            setsigdef=(SIGPIPE, SIGXFSZ),  # Postfix's daemons ignore both, and children inherit that
+        )
+    except OSError as error:
+        raise ForwardTrouble(f"{COMMAND.decode()}: {error.strerror}") from None
+
+
+def _waited(pid: int, timeout: int) -> int:
+    """The child's wait status; after `timeout` seconds, its death by our hand."""
+    watch = posix.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(watch, select.POLLIN)
+    if not poll.poll(timeout * 1000):
+        posix.kill(pid, SIGKILL)
+    posix.close(watch)
+    return posix.waitpid(pid, 0)[1]
+
+
+def _end(status: int) -> str:
+    if posix.WIFSIGNALED(status):
+        return f"killed by signal {posix.WTERMSIG(status)}"
+    return f"exit status {posix.WEXITSTATUS(status)}"
+
+
+def _tail(fd: int) -> str:
+    """The end of what it said on stderr, for the log."""
+    size = posix.fstat(fd).st_size
+    data = posix.pread(fd, 300, max(0, size - 300)).strip()
+    return ": " + ascii_of(data, 300) if data else ""

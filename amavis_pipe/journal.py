@@ -1,0 +1,65 @@
+"""What is written down of each mail: one line to syslog, one JSON record to a daily file.
+
+Records are appended by a single write to journal/YYYY-MM-DD.jsonl, so that lines of many processes
+don't mix; a torn last line (crash, full disk) is for the reader to skip. Writing the journal never
+decides over a mail: when it fails, the mail goes its way.
+"""
+
+import posix
+import syslog
+from time import gmtime, strftime
+
+from amavis_pipe.text import ascii_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.model import Envelope, Facts
+    from amavis_pipe.policy import Verdict
+
+ERR, WARNING, INFO = syslog.LOG_ERR, syslog.LOG_WARNING, syslog.LOG_INFO
+
+LONGEST = 900
+"""Characters of a syslog line; some daemons cut at 1024 (RFC 3164 4.1)."""
+
+
+def append(folder: bytes, line: str) -> bool:
+    """Append one record to today's file below `folder`; False if that failed."""
+    path = folder + b"/" + strftime("%Y-%m-%d", gmtime()).encode() + b".jsonl"
+    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    try:
+        fd = posix.open(path, flags, 0o600)
+        try:
+            data = line.encode() + b"\n"
+            return posix.write(fd, data) == len(data)
+        finally:
+            posix.close(fd)
+    except OSError:
+        return False
+
+
+def log(level: int, line: str) -> None:
+    """One line to syslog's mail facility, bounded; hostile text must have been escaped."""
+    syslog.openlog("amavis-pipe", syslog.LOG_PID, syslog.LOG_MAIL)
+    syslog.syslog(level, line[:LONGEST])
+
+
+def summary(envelope: "Envelope", facts: "Facts", verdict: "Verdict", cached: bool, cpu: float) -> str:
+    """The line for a mail that was decided: fixed order, escaped.
+
+    `4bQ7Xz: action=discard grade=virus name=Eicar part=1.2 from=<a@x> rcpts=3 parts=7 cache=miss cpu=0.03`
+    """
+    worst = _worst(facts)
+    return (
+        f"{ascii_of(envelope.queue_id) or 'NOQUEUE'}: action={verdict.action}{worst} "
+        f"from=<{ascii_of(envelope.sender, 256)}> rcpts={len(envelope.recipients)} "
+        f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}"
+    )
+
+
+def _worst(facts: "Facts") -> str:
+    """The heaviest finding as `grade=… name=… part=…`; `grade=clean` if there is none."""
+    order = {"virus": 3, "suspect": 2, "unchecked": 1}
+    worst = max(facts.findings, key=lambda found: order.get(found.grade, 0), default=None)
+    if worst is None or worst.grade == "note":
+        return " grade=clean"
+    return f" grade={worst.grade} name={worst.name.replace(' ', '_')[:80]} part={worst.part or 'mail'}"

@@ -1,0 +1,115 @@
+"""Mail of our own: the delivery status notification for an infected mail, and word of mail kept back.
+
+A notification has no content of the mail but its header (RFC 3464, RFC 6522; RET=HDRS of RFC 3461),
+goes out under the null sender, and to nobody who can't want it: not to a null sender, a list or a
+robot (RFC 3834 2). Written by hand, from bytes: nothing of the mail is parsed.
+"""
+
+import posix
+from time import gmtime, strftime
+
+from amavis_pipe.text import ascii_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.intake import Mail
+    from amavis_pipe.model import Envelope
+    from amavis_pipe.policy import Verdict
+    from amavis_pipe.settings import Settings
+
+HEADER_SHOWN = 16 << 10
+"""Bytes of the mail's header that a notification carries at most."""
+_BULK = (b"bulk", b"list", b"junk")
+
+
+def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
+    """Whether a notification may go to the sender of this mail."""
+    if not envelope.sender or envelope.sender.lower().startswith((b"mailer-daemon@", b"owner-")):
+        return False
+    head = mail.head
+    automatic = (head.first(b"auto-submitted") or b"no").strip().lower()
+    bulk = (head.first(b"precedence") or b"").strip().lower() in _BULK
+    return not bulk and automatic.startswith(b"no") and head.first(b"list-id") is None
+
+
+def not_delivered(mail: "Mail", envelope: "Envelope", verdict: "Verdict", settings: "Settings") -> bytes:
+    """The delivery status notification for the sender of an infected mail."""
+    boundary = b"=_" + posix.urandom(18).hex().encode()
+    host = _host()
+    said = verdict.reason.encode("ascii", "replace")
+    text = (
+        b"This is the mail system at host %s.\n\n"
+        b"Your message was not delivered to the recipients below, because a virus\n"
+        b"was found in it:\n\n    %s\n\n%s\n"
+        b"The message itself is not attached, only its header.\n"
+    ) % (host, said, b"".join(b"<%s>\n" % _address(word) for word in envelope.recipients))
+    status = b"Reporting-MTA: dns; %s\n" % host
+    if envelope.queue_id:
+        status += b"X-Postfix-Queue-ID: %s\n" % _address(envelope.queue_id)
+    status += b"Arrival-Date: %s\n" % _date()
+    for word in envelope.recipients:
+        status += (
+            b"\nFinal-Recipient: rfc822; %s\nAction: failed\nStatus: 5.7.1\n"
+            b"Diagnostic-Code: x-unix; 5.7.1 %s\n"
+        ) % (_address(word), said)
+    head = mail.raw.head(min(mail.head.body, HEADER_SHOWN)).replace(b"\0", b"")
+    parts = (
+        (b"text/plain; charset=us-ascii", b"7bit", text),
+        (b"message/delivery-status", b"7bit", status),
+        (b"text/rfc822-headers", b"8bit", head),
+    )
+    kind = b'multipart/report; report-type=delivery-status;\n boundary="%s"' % boundary
+    top = _top(settings, b"<%s>" % _address(envelope.sender), b"Undelivered Mail Returned to Sender", kind)
+    return top + b"".join(_part(boundary, *part) for part in parts) + b"--%s--\n" % boundary
+
+
+def withheld(mail: "Mail", envelope: "Envelope", name: str, settings: "Settings") -> bytes:
+    """Word for recipients and admin that a mail was kept back, since it could not be examined."""
+    text = (
+        b"A message for %s was not delivered: it could not be examined for viruses,\n"
+        b"because the program that unpacks it failed on it.\n\n"
+        b"From:       <%s>\nKept as:    %s\nSize:       %d bytes\n\n"
+        b"Please ask the postmaster at %s if you expected it.\n"
+    ) % (
+        b", ".join(_address(word) for word in envelope.recipients[:20]),
+        _address(envelope.sender),
+        name.encode(),
+        mail.raw.size,
+        _host(),
+    )
+    return (
+        _top(
+            settings,
+            b"undisclosed-recipients:;",
+            b"Message kept back unexamined",
+            b"text/plain; charset=us-ascii",
+        )
+        + text
+    )
+
+
+def _top(settings: "Settings", to: bytes, subject: bytes, kind: bytes) -> bytes:
+    sender = settings.notice_sender or b"postmaster@" + _host()
+    return (
+        b"From: amavis-pipe <%s>\nTo: %s\nSubject: %s\nDate: %s\nAuto-Submitted: auto-replied\n"
+        b"MIME-Version: 1.0\nContent-Type: %s\n\n"
+    ) % (sender, to, subject, _date(), kind)
+
+
+def _part(boundary: bytes, kind: bytes, encoding: bytes, body: bytes) -> bytes:
+    if not body.endswith(b"\n"):
+        body += b"\n"
+    return b"--%s\nContent-Type: %s\nContent-Transfer-Encoding: %s\n\n%s\n" % (boundary, kind, encoding, body)
+
+
+def _address(word: bytes) -> bytes:
+    """An outside word for one line of ours: printable ASCII, bounded."""
+    return ascii_of(word, 320).encode()
+
+
+def _host() -> bytes:
+    return ascii_of(posix.uname().nodename.encode("utf-8", "replace")).encode() or b"localhost"
+
+
+def _date() -> bytes:
+    return strftime("%a, %d %b %Y %H:%M:%S +0000", gmtime()).encode()

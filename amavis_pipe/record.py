@@ -1,0 +1,119 @@
+"""The record of one mail: what `--json` prints and the journal keeps (interface.md, The record).
+
+Written by hand, one line of ASCII-safe JSON: the json module costs as much as a bare interpreter. Its
+schema is record.schema.json; a test holds the two together.
+"""
+
+from time import gmtime, strftime, time
+
+from amavis_pipe.text import readable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.model import Facts, Part
+    from amavis_pipe.policy import Verdict
+
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+SCHEMA = 1
+
+
+def record(
+    source: str,
+    queue_id: str | None,
+    size: int,
+    sha256: str,
+    facts: "Facts | None",
+    verdict: "Verdict | None",
+    trouble: list[str],
+    times: dict[str, float],
+    cached: bool = False,
+) -> "dict[str, Json]":
+    """The record as a dict in the schema's order; `times` in milliseconds by stage."""
+    return {
+        "schema": SCHEMA,
+        "source": source,
+        "id": queue_id,
+        "time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time())),
+        "size": size,
+        "sha256": sha256,
+        "verdict": verdict.label if verdict and not trouble else None,
+        "trouble": list(trouble),
+        "actions": _actions(verdict) if verdict else [],
+        "findings": _findings(facts) if facts else [],
+        "parts": [_part(part) for part in facts.parts] if facts else [],
+        "scanners": _scanners(facts) if facts else [],
+        "limits": {
+            "quota_bytes": facts.quota if facts else 0,
+            "used_bytes": facts.used if facts else 0,
+            "hit": list(facts.hit) if facts else [],
+        },
+        "spam": None,
+        "cache": "hit" if cached else "miss",
+        "ms": {stage: round(ms, 3) for stage, ms in times.items()},
+    }
+
+
+def to_json(value: "Json") -> str:
+    """One line of JSON, ASCII only."""
+    if isinstance(value, str):
+        return _string(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_string(key)}: {to_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join([to_json(item) for item in value]) + "]"
+    return repr(value)
+
+
+def _string(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        text = text.encode("utf-8", "backslashreplace").decode()
+        return '"' + "".join(map(_char, text)) + '"'
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + text + '"'
+
+
+def _char(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if " " <= char <= "~":
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def _actions(verdict: "Verdict") -> "list[Json]":
+    recipients: list[Json] = [readable(address) for address in verdict.recipients]
+    return [{"action": verdict.action, "recipients": recipients, "reason": verdict.reason}]
+
+
+def _findings(facts: "Facts") -> "list[Json]":
+    return [
+        {"grade": found.grade, "name": found.name, "part": found.part, "source": found.source}
+        for found in facts.findings
+    ]
+
+
+def _part(part: "Part") -> "Json":
+    names: list[Json] = [readable(name) for name in part.names]
+    return {
+        "path": part.path,
+        "name": names[0] if names else "",
+        "names": names,
+        "claimed": readable(part.claimed),
+        "kind": part.kind,
+        "size": part.size,
+        "sha256": part.sha256,
+        "decoder": part.decoder,
+        "flags": list(part.flags),
+    }
+
+
+def _scanners(facts: "Facts") -> "list[Json]":
+    return [
+        {"name": answer.name, "version": answer.version, "cached": answer.cached, "ms": round(answer.ms, 3)}
+        for answer in facts.answers
+    ]
