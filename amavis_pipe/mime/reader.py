@@ -1,0 +1,179 @@
+"""The reader of ordinary mail: its MIME parts, decoded, with all their names.
+
+Promises: no byte of a body is left out but a short preamble; time linear in the mail at each level of
+multiparts; every oddity still gives parts. One reading only: how other readers repair broken mail is
+for others to find out, and the mail as a whole goes to the scanners too. Sources: RFC 2045 5 and 6,
+RFC 2046 5.1 and 5.2, RFC 2183 (Content-Disposition).
+"""
+
+from amavis_pipe.budget import LimitHit
+from amavis_pipe.kinds import MAIL as MAIL_KIND
+from amavis_pipe.mime import coding, header
+from amavis_pipe.walk import Decoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from amavis_pipe.model import Part
+    from amavis_pipe.spool import Blob, View
+    from amavis_pipe.walk import Sink
+
+NAMES_MAX = 16
+NAME_MAX = 1024
+TYPE_MAX = 128
+PREAMBLE = 1024
+"""A longer preamble becomes a part: the usual notice to readers without MIME is shorter."""
+
+PADDING = 1024
+"""Blanks that may stand behind a boundary in its delimiter line."""
+
+_TEXT = b"text/plain"
+_MAIL = b"message/rfc822"
+_TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
+_Parameters = list[tuple[bytes, bytes]]
+
+
+def unpack(blob: "Blob", out: "Sink") -> None:
+    """The entities of the mail in `blob`. LimitHit of depth only when all that may be kept is kept."""
+    view = blob.view()
+    hit = _entity(view, 0, len(view), out, _TEXT)
+    if hit is not None:
+        raise hit
+
+
+MAIL = Decoder("mime", (MAIL_KIND,), unpack)
+
+
+def hot_openers(part: "Part") -> tuple[Decoder, ...]:
+    """What opens a part in the filter itself: mails, and texts with uuencoded files."""
+    if part.kind == MAIL_KIND:
+        return (MAIL,)
+    if part.blob is None or not (part.kind.startswith("text/") or part.claimed.startswith(b"text/")):
+        return ()
+    view = part.blob.view()
+    if view[:5] != b"begin" and view.find(b"\nbegin") < 0:
+        return ()
+    from amavis_pipe.mime import uu
+
+    return (uu.DECODER,) if uu.has_uu(part.blob) else ()
+
+
+def _entity(view: "View", start: int, end: int, out: "Sink", default: bytes) -> LimitHit | None:
+    """Put the entity view[start:end] into `out`; a limit of depth that was met further down is returned."""
+    head = header.read(view, start, end)
+    kind, encoding = b"", b""
+    kind_parameters: _Parameters = []
+    all_parameters: _Parameters = []
+    for field in head.fields:
+        if field.name == b"content-type":
+            claimed, parameters = header.parameters(field.value)
+            all_parameters += parameters
+            if not kind:  # of two, the first counts; the names of both do
+                kind, kind_parameters = claimed[:TYPE_MAX], parameters
+        elif field.name == b"content-disposition":
+            all_parameters += header.parameters(field.value)[1]
+        elif field.name == b"content-transfer-encoding" and not encoding:
+            encoding = header.parameters(field.value)[0]
+    if kind.startswith(b"multipart/"):
+        mark = b"\n--" + _boundary(kind_parameters)
+        if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark) is not None:
+            return _multipart(view, head.body, end, mark, out, kind)
+    names = _names(all_parameters)
+    if encoding in coding.UU:
+        names += _uu_names(view, head.body, end)
+    out.add(coding.decode(view, head.body, end, encoding), names, kind or default)
+    return None
+
+
+def _multipart(view: "View", start: int, end: int, mark: bytes, out: "Sink", kind: bytes) -> LimitHit | None:
+    """Put a group for the multipart body view[start:end] into `out`; returns as _entity."""
+    inner = out.group("multipart/mixed" if kind.translate(None, _TYPE) else kind.decode(), end - start)
+    default = _MAIL if kind == b"multipart/digest" else _TEXT
+    missed = None
+    for first, stop, flag in _sections(view, start, end, mark):
+        try:
+            if not flag:
+                missed = _entity(view, first, stop, inner, default) or missed
+            elif _is_more_than_notice(view, first, stop, flag):
+                inner.add(coding.pieces(view, first, stop), claimed=_TEXT, flags=(flag,))
+        except LimitHit as limit:
+            if limit.name != "depth":
+                raise
+            # nothing may lie below this group: its bytes are kept beside it, undivided
+            out.add(coding.pieces(view, start, end), claimed=kind, flags=("raw",))
+            return limit
+    return missed
+
+
+def _sections(view: "View", start: int, end: int, mark: bytes) -> "Iterator[tuple[int, int, str]]":
+    """What the delimiters of a multipart body part: (start, end, "preamble", "" or "epilogue")."""
+    at, flag = start, "preamble"
+    while flag != "epilogue":
+        found = _delimiter(view, at - 1, end, mark)
+        if found is None:
+            break
+        stop, after, last = found
+        yield at, max(at, stop), flag
+        at, flag = after, "epilogue" if last else ""
+    yield at, end, flag
+
+
+def _delimiter(view: "View", at: int, end: int, mark: bytes) -> tuple[int, int, bool] | None:
+    """The first delimiter line in view[at:end]: where it begins and ends, and if it is the last one.
+
+    `at` is the line end before a line. A delimiter begins with the line end before it (RFC 2046 5.1.1);
+    behind the boundary only blanks may stand: a longer boundary may begin with this one.
+    """
+    while (at := view.find(mark, at, end)) >= 0:
+        after = at + len(mark)
+        limit = min(after + PADDING, end)
+        stop = view.find(b"\n", after, limit)
+        tail = view[after : limit if stop < 0 else stop].rstrip()
+        if tail in (b"", b"--") and (stop >= 0 or limit == end):
+            begin = at - 1 if view[at - 1 : at] == b"\r" else at
+            return begin, limit if stop < 0 else stop + 1, tail == b"--"
+        at = after
+    return None
+
+
+def _is_more_than_notice(view: "View", start: int, end: int, flag: str) -> bool:
+    """Whether a preamble or epilogue is worth a part of its own."""
+    if flag == "preamble" and end - start <= PREAMBLE:
+        return False
+    return any(not piece.isspace() for piece in coding.pieces(view, start, end))
+
+
+def _boundary(parameters: _Parameters) -> bytes:
+    """The boundary, or b""; blanks at its end don't belong to it (RFC 2046 5.1.1)."""
+    for name, value in parameters:
+        if name == b"boundary":
+            return value.rstrip()
+    if any(name.startswith(b"boundary*") for name, _ in parameters):
+        from amavis_pipe.mime import words
+
+        for value in words.candidates(parameters, b"boundary"):
+            return value.rstrip()
+    return b""
+
+
+def _names(parameters: _Parameters) -> tuple[bytes, ...]:
+    """All names that these parameters give, the best first, bounded in number and length."""
+    names: list[bytes] = []
+    coded = any(b"*" in key or b"=?" in value for key, value in parameters)
+    for wanted in (b"filename", b"name"):
+        if coded:
+            from amavis_pipe.mime import words
+
+            names += words.candidates(parameters, wanted)
+        else:
+            names += [value for key, value in parameters if key == wanted]
+    # of an overlong name the end is kept: there is the extension
+    return tuple(dict.fromkeys(name[-NAME_MAX:] for name in names if name))[:NAMES_MAX]
+
+
+def _uu_names(view: "View", start: int, end: int) -> tuple[bytes, ...]:
+    from amavis_pipe.mime import uu
+
+    block = uu.find(view, start, end)
+    return (block.name,) if block is not None and block.name else ()
