@@ -59,13 +59,16 @@ class Cache:
             return None
         return self._opened(key, data)
 
-    def put(self, key: bytes, payload: bytes) -> bool:
-        """Remember; False if it could not be written, which costs nothing but a later miss."""
+    def put(self, key: bytes, payload: bytes, age: float = 0.0) -> bool:
+        """Remember what is `age` seconds old already; False if it could not be written.
+
+        That costs nothing but a later miss.
+        """
         if not self._days or len(payload) > LARGEST:
             return False
         path = self._path(key)
         temporary = path + b".%d" % posix.getpid()
-        stamp = int(time()).to_bytes(8, "big")
+        stamp = int(time() - age).to_bytes(8, "big")
         data = MAGIC + _seal(key, stamp, payload) + stamp + payload
         try:
             _write(temporary, data)

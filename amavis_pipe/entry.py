@@ -4,6 +4,7 @@ The filter form (pipe(8) calls it) leaves with 0, 69 or 75, whatever happens: wh
 stage is logged and becomes 75, so that Postfix keeps the mail. A form it does not know is never guessed.
 """
 
+import gc
 import posix
 import sys
 from _signal import SIG_DFL, SIGALRM, alarm, signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FIRST_ALARM = 540
 """Seconds until a signal ends us, before the settings are known; below Postfix's own time limit."""
+NOT_CHECKED = "mail could not be checked; see the mail log"
+"""All that the status line says of trouble: the sender may read it one day."""
 LEAST_FOR_SUBMISSION = 30
 """Seconds that a submission has in any case."""
 
@@ -49,6 +52,7 @@ def main() -> None:
 
 def filter_form(found: "Arguments") -> "NoReturn":
     """Filter the mail on stdin, and leave."""
+    gc.disable()  # the process is short: collecting costs more than it frees
     status_line = _take_output()
     mail_filter = Filter(found, status_line)
     try:
@@ -56,10 +60,11 @@ def filter_form(found: "Arguments") -> "NoReturn":
         alarm(FIRST_ALARM)
         mail_filter.run()
         mail_filter.write_down()
-    except BaseException as error:  # the guard: unknown means temporary
-        said = _escaped(error)
-        mail_filter.outcome = mail_filter.outcome or said  # what was committed stays so
-    exits.leave(mail_filter.outcome or exits.try_again("no outcome"), status_line)
+    except BaseException as error:  # the guard: unknown means temporary; what was committed stays so
+        mail_filter.outcome = mail_filter.outcome or exits.try_again(NOT_CHECKED)
+        _log(error)
+    finally:  # also when the log fails
+        exits.leave(mail_filter.outcome or exits.try_again(NOT_CHECKED), status_line)
 
 
 class Filter:
@@ -157,29 +162,27 @@ def _take_output() -> int:
     return kept
 
 
-def _escaped(error: BaseException) -> "Outcome":
-    """What becomes of an exception: logged with what it is, told to nobody else."""
-    if isinstance(error, AmavisPipeError):
-        return _troubled("; ".join(str(error).split("\n")), "4.3.0")
-    import traceback
-
-    last = traceback.extract_tb(error.__traceback__)[-4:]
-    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(last))
-    return _troubled(f"bug: {type(error).__name__}: {str(error)[:200]!a} in {where}", "4.3.0")
-
-
-def _troubled(what: str, code: str) -> "Outcome":
-    """75; the log is told what happened, the status line only that something did."""
+def _log(error: BaseException) -> None:
+    """Tell the log, and nobody else, what went wrong."""
     from amavis_pipe import journal
 
-    journal.log(journal.ERR, "trouble: " + what.encode("ascii", "backslashreplace").decode())
-    return exits.try_again("mail could not be checked; see the mail log", code)
+    what = "trouble: " + "; ".join(str(error).split("\n"))
+    if not isinstance(error, AmavisPipeError):
+        import traceback
+
+        last = traceback.extract_tb(error.__traceback__)[-4:]
+        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(last))
+        what = f"bug: {type(error).__name__}: {str(error)[:200]} in {where}"
+    journal.log(journal.ERR, ascii(what)[1:-1])
 
 
 def _refuse(what: str) -> "NoReturn":
     """75 from a start by pipe(8) that is no filter form."""
     status_line = _take_output()
-    exits.leave(_troubled(what, "4.3.5"), status_line)
+    try:
+        _log(Trouble(what))
+    finally:
+        exits.leave(exits.try_again(NOT_CHECKED, "4.3.5"), status_line)
 
 
 def _desk(words: list[bytes], error: "arguments.UsageError | None") -> "NoReturn":

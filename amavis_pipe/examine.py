@@ -8,23 +8,22 @@ are answers that may not be (inquire.py).
 import marshal
 from time import perf_counter
 
-from amavis_pipe.budget import Budget
 from amavis_pipe.cache import digest, digest_of
 from amavis_pipe.inquire import Inquiry
-from amavis_pipe.mime.reader import MAIL, hot_openers
 from amavis_pipe.model import Answer, Facts, Finding, Part
 from amavis_pipe.settings import identity
-from amavis_pipe.spool import Store
-from amavis_pipe.walk import Walk, in_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from amavis_pipe.cache import Cache
     from amavis_pipe.intake import Mail
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
 
 FORMAT = b"facts 1"
+FILE_FORMAT = b"file 1"
 PASSING = ("limit:seconds", "limit:memory", "crash:", "poison")
 """Findings that another run may not have: facts with one are not kept."""
 
@@ -46,46 +45,64 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
     Raises ScannerTrouble (a scanner gave no answer), SandboxTrouble, SpoolTrouble. Hostile content
     raises nothing.
     """
+    canonical = mail.canonical
+
+    def apart() -> Facts:
+        from amavis_pipe.dissect import decompose
+
+        return decompose(canonical, settings)
+
+    return _examined((FORMAT, mail.key), canonical, apart, settings, cache)
+
+
+def examine_file(
+    raw: "Blob", names: tuple[bytes, ...], mail: "Mail | None", settings: "Settings", cache: "Cache"
+) -> Examination:
+    """The facts of a file with these names; of what it is read as a mail, too, if `mail` is that reading.
+
+    Raises as examine().
+    """
+    canonical = mail.canonical if mail is not None else None
+    reading = b"file" if mail is None else b"file or mail"
+    content = digest(reading, raw.sha256().encode(), *names)
+
+    def apart() -> Facts:
+        from amavis_pipe.dissect import decompose_file
+
+        return decompose_file(raw, names, canonical, settings)
+
+    return _examined((FILE_FORMAT, content), canonical, apart, settings, cache)
+
+
+def _examined(
+    content: tuple[bytes, bytes],
+    mail: "Blob | None",
+    apart: "Callable[[], Facts]",
+    settings: "Settings",
+    cache: "Cache",
+) -> Examination:
+    """The facts that `apart` and the scanners give of a content, unless they are known."""
     inquiry = Inquiry(settings, cache)
-    key = _key(mail, settings, inquiry.stamps())
+    key = _key(content, settings, inquiry.stamps())
     known = _recall(cache, key, settings.clean_seconds)
     if known is not None:
         return Examination(known, True, {})
     begun = perf_counter()
-    facts = decompose(mail.canonical, settings)
-    apart = perf_counter()
-    lasting = inquiry.ask(mail.canonical, facts)
+    facts = apart()
+    opened = perf_counter()
+    lasting = inquiry.ask(mail, facts)
     if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):
-        cache.put(key, _packed(facts))
+        cache.put(key, _packed(facts), inquiry.oldest)
     scanned = perf_counter()
-    return Examination(facts, False, {"decompose": (apart - begun) * 1000, "scan": (scanned - apart) * 1000})
+    times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
+    return Examination(facts, False, times)
 
 
-def decompose(canonical: "Blob", settings: "Settings") -> Facts:
-    """The parts of a mail and what could not be looked at; nothing is scanned.
-
-    The mail's own structure is read here; whatever needs a decoder is opened in the sandboxed child.
-    """
-    limits = settings.limits
-    budget = Budget.of(limits, canonical.size)
-    walk = Walk(budget, Store(settings.work), hot_openers, settings.starts, settings.sandboxed)
-    walk.mail(canonical, MAIL)
-    parts, findings = walk.parts, walk.findings
-    if walk.deferred:
-        from amavis_pipe.jail import sandbox
-
-        more, found = sandbox.unpack_in_child(
-            walk.deferred, budget, settings.work, settings.sandbox, limits.memory, settings.starts
-        )
-        parts, findings = parts + more, findings + found
-    return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit))
-
-
-def _key(mail: "Mail", settings: "Settings", stamps: list[bytes]) -> bytes:
-    """The key of a mail's facts."""
+def _key(content: tuple[bytes, bytes], settings: "Settings", stamps: list[bytes]) -> bytes:
+    """The key of a content's facts; `content` is what kind of facts, and the digest of the content."""
     files = repr([(path, identity(path)) for path in settings.decoder_files])
     words = (settings.limits.stamp(), settings.sandbox, *settings.decoders, files)
-    return digest(FORMAT, mail.key, digest_of(word.encode() for word in words), digest_of(stamps))
+    return digest(*content, digest_of(word.encode() for word in words), digest_of(stamps))
 
 
 def _packed(facts: Facts) -> bytes:

@@ -46,24 +46,29 @@ def scanner_of(row: "Row", settings: "Settings") -> "Scanner":
 
 
 class Inquiry:
-    """The questions of one mail to all configured scanners."""
+    """The questions of one mail to all configured scanners.
+
+    oldest  age in seconds of the oldest remembered answer that was used
+    """
 
     def __init__(self, settings: "Settings", cache: "Cache") -> None:
         self._settings = settings
         self._cache = cache
         self._scanners = [scanner_of(row, settings) for row in settings.rows]
         self._stamps = [scanner.stamp() for scanner in self._scanners]
+        self.oldest = 0.0
 
     def stamps(self) -> list[bytes]:
-        """What the answers depend on, one for each scanner."""
-        return [stamp.text for stamp in self._stamps]
+        """Who answers, and what the answers depend on, one for each scanner."""
+        named = zip(self._scanners, self._stamps, strict=True)
+        return [digest(scanner.row.name.encode(), stamp.text) for scanner, stamp in named]
 
-    def ask(self, mail: "Blob", facts: "Facts") -> bool:
-        """Have the mail and all parts scanned, adding findings and answers to `facts`.
+    def ask(self, mail: "Blob | None", facts: "Facts") -> bool:
+        """Have the mail (if it is one) and all parts scanned, adding findings and answers to `facts`.
 
         Returns whether all that was said may be remembered. ScannerTrouble if one does not answer.
         """
-        items: Items = [("", mail)]
+        items: Items = [("", mail)] if mail is not None else []
         items += [(part.path, part.blob) for part in facts.parts if part.blob and part.size]
         hashes = {part.path: part.sha256 for part in facts.parts}
         kept = [self._ask(number, items, hashes, facts) for number in range(len(self._scanners))]
@@ -79,13 +84,13 @@ class Inquiry:
         }
         known = self._recall(keys, name)
         asked = [item for item in items if item[0] not in known]
-        answers = scanner.scan(asked)
+        answers = scanner.scan(asked) if asked else {}
         keep = stamp.settled and scanner.steady and scanner.stamp().text == stamp.text
         self._remember(keys, answers, keep)
         for path, _ in items:
             facts.findings += answers[path] if path in answers else known[path]
         ms = (perf_counter() - begun) * 1000
-        facts.answers.append(Answer(name, scanner.version, cached=len(asked) <= 1, ms=ms))
+        facts.answers.append(Answer(name, scanner.version, cached=not any(path for path, _ in asked), ms=ms))
         if any(found.grade == "unchecked" for findings in answers.values() for found in findings):
             return False
         return keep or any(_is_virus(findings) for findings in answers.values())
@@ -99,6 +104,7 @@ class Inquiry:
                 continue
             answer = marshal.loads(found[1])
             if answer or found[0] <= self._settings.clean_seconds:
+                self.oldest = max(self.oldest, found[0])
                 known[path] = [Finding(grade, text, path, name) for grade, text in answer]
         return known
 

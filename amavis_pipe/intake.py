@@ -72,14 +72,19 @@ def read(fd: int, folder: bytes) -> Mail:
 
     SpoolTrouble if nothing comes, or there is no room.
     """
+    raw = take(fd, folder)
+    if not raw.size:
+        raise SpoolTrouble("no mail on standard input")
+    return Mail(raw, raw.sha256(), folder)
+
+
+def take(fd: int, folder: bytes) -> Blob:
+    """All bytes on `fd`, up to the end of file; SpoolTrouble as above."""
     try:
         first = _gathered(fd)
-        if not first:
-            raise SpoolTrouble("no mail on standard input")
-        raw = Blob(first) if len(first) <= SMALL else _spooled(first, fd, folder)
+        return Blob(first) if len(first) <= SMALL else _spooled(first, fd, folder)
     except OSError as error:
-        raise SpoolTrouble(f"standard input: {error.strerror}") from None
-    return Mail(raw, raw.sha256(), folder)
+        raise SpoolTrouble(f"input: {error.strerror}") from None
 
 
 def of_bytes(data: bytes, folder: bytes) -> Mail:

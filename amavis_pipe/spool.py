@@ -45,7 +45,10 @@ class Blob:
             return self._data
         if self.size <= CHUNK:
             return self.head(self.size)
-        return mmap.mmap(self.fd, self.size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ, offset=self.offset)
+        try:
+            return mmap.mmap(self.fd, self.size, mmap.MAP_PRIVATE, mmap.PROT_READ, offset=self.offset)
+        except (OSError, ValueError) as error:
+            raise SpoolTrouble(f"spool: {error}") from None
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes, fewer if there are no more."""
@@ -111,7 +114,8 @@ class Store:
 
     def keep(self, data: bytes) -> Blob | None:
         """`data` as a Blob in memory, or None if it has to go to the file."""
-        if len(data) > min(SMALL, self._memory):
+        # without room even an empty one goes there: the child tells its parent each offset
+        if self._memory <= 0 or len(data) > min(SMALL, self._memory):
             return None
         self._memory -= len(data)
         return Blob(data)
@@ -207,12 +211,15 @@ def _write_at(fd: int, offset: int, data: bytes) -> None:
 
 
 def _read_at(fd: int, offset: int, size: int) -> bytes:
-    data = posix.pread(fd, size, offset)
-    while len(data) < size:
-        more = posix.pread(fd, size - len(data), offset + len(data))
-        if not more:
-            raise SpoolTrouble(f"spool: {size - len(data)} bytes missing")
-        data += more
+    data = b""
+    try:
+        while len(data) < size:
+            more = posix.pread(fd, size - len(data), offset + len(data))
+            if not more:
+                raise SpoolTrouble(f"spool: {size - len(data)} bytes missing")
+            data = data + more if data else more
+    except OSError as error:
+        raise SpoolTrouble(f"spool: {error.strerror}") from None
     return data
 
 

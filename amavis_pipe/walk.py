@@ -85,6 +85,13 @@ class Walk:
         self._unpack(reader, blob, Sink(self, "", 0, reader.name))
         self._run()
 
+    def file(self, blob: "Blob", names: tuple[bytes, ...] = ()) -> None:
+        """Take the file in `blob` apart: it is the next part at the top, what is in it lies below."""
+        self.budget.part(1)
+        number = self.members[""] = self.members.get("", 0) + 1
+        self._list(Part(str(number), names, flags=("file",)), blob)
+        self._run()
+
     def open(self, parts: "Iterable[Part]") -> None:
         """Open these parts (already known, not listed again), and all that comes out of them."""
         self._waiting += reversed(list(parts))
@@ -92,19 +99,22 @@ class Walk:
 
     def keep(self, part: Part, writer: "Writer") -> None:
         """List a part with the bytes just written, and put it on the list of those to be opened."""
-        blob = part.blob = writer.done()
-        part.size = blob.size
-        part.kind = detect(blob.head(HEAD), part.claimed, part.names, self._starts)
-        if self._hashing:
-            part.sha256 = blob.sha256()
-        self.record(part)
-        self._waiting.append(part)
+        self._list(part, writer.done())
 
     def record(self, part: Part) -> None:
         """Add a part that is complete to `parts`, and report it."""
         self.parts.append(part)
         if self._report is not None:
             self._report(part)
+
+    def _list(self, part: Part, blob: "Blob") -> None:
+        part.blob = blob
+        part.size = blob.size
+        part.kind = detect(blob.head(HEAD), part.claimed, part.names, self._starts)
+        if self._hashing:
+            part.sha256 = blob.sha256()
+        self.record(part)
+        self._waiting.append(part)
 
     def _run(self) -> None:
         while self._waiting:

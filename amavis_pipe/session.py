@@ -1,0 +1,204 @@
+"""One session with clamd: many questions over one connection, a deadline on every read and write.
+
+Protocol: clamd(8), IDSESSION with z-terminated commands; parts go as descriptors over a unix socket
+(FILDES), as a stream over TCP (INSTREAM). Anything but a plain OK or FOUND is ScannerTrouble, or, where
+clamd says that it did not look, an *unchecked* finding; never clean.
+"""
+
+import posix
+from _socket import AF_INET, AF_INET6, AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from sys import byteorder
+from time import monotonic
+
+from amavis_pipe.model import Finding, ScannerTrouble
+from amavis_pipe.text import ascii_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.settings import Row
+    from amavis_pipe.spool import Blob
+
+    Asked = tuple[str, Blob]
+
+LONGEST_REPLY = 4096
+IN_FLIGHT = 8
+"""Parts given to clamd before the first answer is waited for."""
+STEP = 1 << 17
+"""Bytes of one INSTREAM chunk."""
+
+_TOO_LONG = b"INSTREAM size limit exceeded"
+_UNCHECKED = ((b"Heuristics.Limits.Exceeded", "limit:"), (b"Heuristics.Encrypted", "encrypted:"))
+_SUSPECT = (b"Heuristics.", b"PUA.", b"Phishing.")
+
+
+class Session:
+    """A connection to clamd that can be asked many things; ScannerTrouble from every method."""
+
+    def __init__(self, row: "Row", folder: bytes) -> None:
+        self._row = row
+        self._folder = folder
+        self._open()
+
+    def _open(self) -> None:
+        self._buffer = b""
+        self._asked = 0
+        self._socket = self._connected()
+        self._send(b"zIDSESSION\0")
+
+    def close(self) -> None:
+        """End the session; never fails."""
+        try:
+            self._socket.send(b"zEND\0")
+        except OSError:
+            pass
+        self._socket.close()
+
+    def version(self) -> str:
+        """clamd's VERSION: "ClamAV 1.4.3/27500/Sat Nov 21 …", printable ASCII."""
+        self._command(b"VERSION")
+        number, text = self._reply()
+        if number != self._asked or not text.startswith(b"ClamAV"):
+            raise self._trouble(f"odd answer to VERSION: {ascii_of(text, 200)}")
+        return ascii_of(text, 200)
+
+    def scan(self, items: "list[Asked]") -> "dict[str, list[Finding]]":
+        """What clamd says of each (path, blob), by path; path "" is the whole mail.
+
+        Every item has an entry; an empty list means clean.
+        """
+        answers: dict[str, list[Finding]] = {}
+        waiting: dict[int, tuple[str, Blob, float]] = {}
+        for path, blob in items:
+            # a stream over clamd's limit ends the session: nothing else may be on the line then
+            while len(waiting) >= (1 if self._row.how == "stream" and blob.size > STEP else IN_FLIGHT):
+                self._collect(waiting, answers)
+            if self._give(blob):
+                waiting[self._asked] = (path, blob, monotonic())
+            else:
+                answers[path] = [self._unchecked("limit:", path)]
+        while waiting:
+            self._collect(waiting, answers)
+        return answers
+
+    def _collect(
+        self, waiting: "dict[int, tuple[str, Blob, float]]", answers: "dict[str, list[Finding]]"
+    ) -> None:
+        """Take one answer off the line."""
+        number, text = self._reply()
+        if number not in waiting:
+            raise self._trouble(f"answered what it was not asked: {ascii_of(text, 200)}")
+        path, blob, since = waiting.pop(number)
+        row = self._row
+        found = read_reply(row.name, path, text)
+        if found is None:
+            raise self._trouble(ascii_of(text, 200))
+        if not found and (0 < row.largest < blob.size or 0 < row.longest <= monotonic() - since):
+            # clamd says OK of what is over its limits, having looked at a part of it or at nothing
+            found = [self._unchecked("limit:", path)]
+        answers[path] = found
+
+    def _unchecked(self, why: str, path: str) -> Finding:
+        return Finding("unchecked", why + self._row.name, path, self._row.name)
+
+    def _give(self, blob: "Blob") -> bool:
+        """Send one part; False if clamd would not look at it for its size."""
+        if self._row.how == "descriptor":
+            self._pass(blob)
+            return True
+        if 0 < self._row.largest < blob.size:
+            return False
+        self._command(b"INSTREAM")
+        try:
+            for chunk in blob.chunks(0, STEP):
+                self._send(len(chunk).to_bytes(4, "big") + chunk)
+            self._send(b"\0\0\0\0")
+        except ScannerTrouble:
+            if self._reply()[1].startswith(_TOO_LONG):
+                self._socket.close()
+                self._open()
+                return False
+            raise
+        return True
+
+    def _pass(self, blob: "Blob") -> None:
+        fd = blob.descriptor(self._folder)
+        try:
+            self._command(b"FILDES")
+            passed = [(SOL_SOCKET, SCM_RIGHTS, fd.to_bytes(4, byteorder))]
+            self._socket.sendmsg([b"\0"], passed)
+        except OSError as error:
+            raise self._trouble(_why(error)) from None
+        finally:
+            posix.close(fd)
+
+    def _command(self, name: bytes) -> None:
+        self._asked += 1
+        self._send(b"z" + name + b"\0")
+
+    def _reply(self) -> tuple[int, bytes]:
+        """The next answer: its number and text."""
+        while b"\0" not in self._buffer:
+            try:
+                more = self._socket.recv(LONGEST_REPLY)
+            except OSError as error:
+                raise self._trouble(_why(error)) from None
+            if not more:
+                raise self._trouble("closed the connection")
+            self._buffer += more
+            if len(self._buffer) > LONGEST_REPLY * IN_FLIGHT:
+                raise self._trouble("answers without end")
+        line, _, self._buffer = self._buffer.partition(b"\0")
+        number, colon, text = line.partition(b": ")
+        if not colon or not number.isdigit() or len(number) > 9:
+            raise self._trouble(ascii_of(line, 200))
+        return int(number), text
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise self._trouble(_why(error)) from None
+
+    def _connected(self) -> socket:
+        at = self._row.at
+        host, _, port = at.rpartition(":")
+        family = AF_UNIX if at.startswith("/") else AF_INET6 if ":" in host else AF_INET
+        connection = socket(family, SOCK_STREAM | SOCK_CLOEXEC)
+        connection.settimeout(self._row.timeout)
+        try:
+            if family == AF_UNIX:
+                connection.connect(at)
+            else:
+                connection.connect((host.strip("[]"), int(port)))
+        except (OSError, ValueError) as error:
+            connection.close()
+            raise self._trouble(_why(error)) from None
+        return connection
+
+    def _trouble(self, what: str) -> ScannerTrouble:
+        row = self._row
+        what = what.replace("timed out", f"no answer in {row.timeout} s")
+        return ScannerTrouble(f"{row.name} at {row.at}: {what}")
+
+
+def read_reply(scanner: str, path: str, text: bytes) -> "list[Finding] | None":
+    """What one answer says of a part: [] for clean, findings, or None for trouble.
+
+    `text` is what follows the number: "fd[9]: OK", "stream: Eicar FOUND", "… ERROR".
+    """
+    said = text.partition(b": ")[2] or text
+    if said == b"OK":
+        return []
+    if said.startswith(_TOO_LONG):
+        return [Finding("unchecked", "limit:" + scanner, path, scanner)]
+    name = said.removesuffix(b" FOUND")
+    if name == said or not name or len(name) > 512:
+        return None
+    for start, why in _UNCHECKED:
+        if name.startswith(start):
+            return [Finding("unchecked", why + scanner, path, scanner)]
+    return [Finding("suspect" if name.startswith(_SUSPECT) else "virus", ascii_of(name, 200), path, scanner)]
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

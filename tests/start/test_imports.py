@@ -1,0 +1,197 @@
+"""What the filter form may import for an ordinary mail: everything else costs at every start."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "amavis_pipe"
+
+INTERPRETER = {
+    "__main__",
+    "_abc",
+    "_codecs",
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+    "_imp",
+    "_io",
+    "_signal",
+    "_thread",
+    "_warnings",
+    "_weakref",
+    "abc",
+    "builtins",
+    "codecs",
+    "encodings",
+    "encodings.aliases",
+    "encodings.utf_8",
+    "io",
+    "marshal",
+    "posix",
+    "sys",
+    "time",
+    "zipimport",
+}
+CHEAP = {
+    "_blake2",
+    "_sha256",
+    "_sha2",
+    "_socket",
+    "_stat",
+    "binascii",
+    "errno",
+    "gc",
+    "mmap",
+    "select",
+    "syslog",
+}
+HOT = {
+    "amavis_pipe",
+    *(
+        f"amavis_pipe.{name}"
+        for name in [
+            "arguments",
+            "budget",
+            "cache",
+            "clamd",
+            "digest",
+            "dissect",
+            "entry",
+            "examine",
+            "exits",
+            "forward",
+            "forward.sendmail",
+            "inquire",
+            "intake",
+            "journal",
+            "kinds",
+            "mime",
+            "mime.coding",
+            "mime.header",
+            "mime.reader",
+            "model",
+            "perform",
+            "policy",
+            "record",
+            "session",
+            "settings",
+            "spool",
+            "text",
+            "walk",
+        ]
+    ),
+}
+PLAIN = b"Received: from a by b\nFrom: a@example.org\nSubject: plain\n\nhello\n"
+MULTIPART = (
+    b"From: a@example.org\nMIME-Version: 1.0\n"
+    b'Content-Type: multipart/mixed; boundary="b1"\n\n'
+    b"--b1\nContent-Type: text/plain\n\nhello\n"
+    b'--b1\nContent-Type: image/png; name="a.png"\nContent-Transfer-Encoding: base64\n\n'
+    b"iVBORw0KGgoAAAANSUhEUgAAAAE=\n--b1--\n"
+)
+
+RUN = """
+import posix, sys
+sys.path.insert(0, {folder!r})
+sys.argv = ["amavis-pipe", "--config", {settings!r}, "-f", "a@example.org", "--", "b@example.org"]
+import amavis_pipe.exits
+def leave(outcome, fd):
+    posix.write(fd, ("\\n".join([outcome.line, *sorted(sys.modules)])).encode())
+    posix._exit(outcome.status)
+amavis_pipe.exits.leave = leave
+from amavis_pipe.entry import main
+main()
+"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A readable copy of the package and a state folder for the user nobody, with a fresh snapshot."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    shutil.copytree(PACKAGE, folder / "amavis_pipe", ignore=shutil.ignore_patterns("__pycache__"))
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    shutil.chown(state, "nobody", "nogroup")
+    for parent in [folder, *folder.parents]:
+        if parent.stat().st_mode & 0o005 != 0o005 and parent.owner() == "root":
+            parent.chmod(parent.stat().st_mode | 0o005)
+    settings = folder / "settings.toml"
+    settings.write_text(f'state = "{state}"\nforward = "file:{state}"\nscanners = ["builtin"]\n')
+    return folder
+
+
+def imported(site, mail, expect="passed clean"):
+    """The modules in memory when the filter form leaves."""
+    code = RUN.format(folder=str(site), settings=str(site / "settings.toml"))
+    done = subprocess.run(
+        ["/usr/bin/python3", "-I", "-S", "-c", code],
+        input=mail,
+        capture_output=True,
+        check=False,
+        user="nobody",
+        group="nogroup",
+        extra_groups=[],
+    )
+    line, *modules = done.stdout.decode().split("\n")
+    assert (done.returncode, line, done.stderr) == (0, expect, b"")
+    return set(modules)
+
+
+@pytest.mark.parametrize("mail", [PLAIN, MULTIPART], ids=["plain", "multipart"])
+def test_an_ordinary_mail_imports_nothing_but_the_hot_modules(site, mail):
+    imported(site, PLAIN.replace(b"hello", b"first run: compiles settings and byte code"))
+    allowed = (
+        INTERPRETER
+        | CHEAP
+        | HOT
+        | {"amavis_pipe.scan", "amavis_pipe.scan.builtin", "amavis_pipe.forward.file"}
+    )
+    assert imported(site, mail) - allowed == set()
+
+
+def test_a_remembered_mail_imports_no_more_than_a_new_one(site):
+    imported(site, MULTIPART)
+    new = imported(site, MULTIPART.replace(b"hello", b"other"))
+    assert imported(site, MULTIPART) <= new
+
+
+def test_the_list_of_hot_modules_names_files_that_exist():
+    missing = [
+        name
+        for name in HOT - {"amavis_pipe"}
+        if not (PACKAGE / (name.partition(".")[2].replace(".", "/") + ".py")).exists()
+        and not (PACKAGE / name.partition(".")[2].replace(".", "/") / "__init__.py").exists()
+    ]
+    assert missing == []
+
+
+def test_hot_modules_import_cold_rooms_only_inside_functions():
+    import ast
+
+    cold = ("config", "decompose", "jail", "scan", "desk")
+    wrong = []
+    for path in [
+        *PACKAGE.glob("*.py"),
+        *(PACKAGE / "mime").glob("*.py"),
+        *(PACKAGE / "forward").glob("*.py"),
+    ]:
+        for node in ast.parse(path.read_text()).body:
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            wrong += [
+                (path.name, name)
+                for name in names
+                if name.startswith(tuple(f"amavis_pipe.{room}" for room in cold))
+            ]
+    assert wrong == []
+
+
+def test_nobody_imports_the_desk_but_the_desk_and_the_entry():
+    wrong = [
+        path.relative_to(PACKAGE)
+        for path in PACKAGE.rglob("*.py")
+        if "amavis_pipe.desk" in path.read_text() and path.parent.name != "desk" and path.name != "entry.py"
+    ]
+    assert wrong == []
