@@ -74,9 +74,15 @@ class Blob:
     def descriptor(self, folder: bytes) -> int:
         """A new descriptor of a regular file with just these bytes, at its start; the caller closes it.
 
-        Small ones become a memfd, large ones an unnamed file below `folder`.
+        A blob that is a whole file is opened a second time, for reading; a small one becomes a memfd,
+        a large slice an unnamed file below `folder`. SpoolTrouble if that fails.
         """
-        fd = unnamed(folder) if self.size > SMALL else posix.memfd_create("part")
+        try:
+            if self.fd >= 0 and not self.offset and posix.fstat(self.fd).st_size == self.size:
+                return posix.open(b"/proc/self/fd/%d" % self.fd, posix.O_RDONLY | posix.O_CLOEXEC)
+            fd = unnamed(folder) if self.size > SMALL else posix.memfd_create("part")
+        except OSError as error:
+            raise SpoolTrouble(f"spool: {error.strerror}") from None
         try:
             write_all(fd, self.chunks())
             posix.lseek(fd, 0, 0)

@@ -1,5 +1,6 @@
 """spool: blobs in memory and in files are the same, and no room is trouble, never a loss."""
 
+import contextlib
 import errno
 import os
 import posix
@@ -77,7 +78,8 @@ def test_a_descriptor_is_a_regular_file_of_its_own_at_its_start(folder, size):
             assert not os.get_inheritable(fd)
             with open(fd, "rb", closefd=False) as file:
                 assert file.read() == data
-            os.pwrite(fd, b"changed", 0)
+            with contextlib.suppress(OSError):  # one that shares the blob's file is for reading only
+                os.pwrite(fd, b"changed", 0)
             assert blob.head(size) == data
         finally:
             os.close(fd)
