@@ -1,0 +1,148 @@
+"""The formats there are: every file in formats/, by what it declares.
+
+A new file is enough to add a format. What the filter itself needs to know of them (starts, sandboxed
+kinds) is asked once, when the settings are compiled; decoders run in the sandboxed child only.
+"""
+
+import posix
+import sys
+
+from amavis_pipe import __version__
+from amavis_pipe.decompose.api import Need
+from amavis_pipe.kinds import CONTAINERS
+from amavis_pipe.model import Part
+from amavis_pipe.walk import Decoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from amavis_pipe.kinds import Starts
+    from amavis_pipe.walk import Openers
+
+_FOLDER = __file__.rpartition("/")[0] + "/formats"
+_PACKAGE = "amavis_pipe.decompose.formats."
+
+
+class Row:
+    """One format for people: its decoder's name, kinds, what it is better with, where that was found.
+
+    needs   (name, path or "", Debian package) of each
+    """
+
+    __slots__ = ("kinds", "name", "needs")
+
+    def __init__(self, name: str, kinds: tuple[str, ...], needs: tuple[tuple[str, str, str], ...]) -> None:
+        self.name = name
+        self.kinds = kinds
+        self.needs = needs
+
+
+def openers(known: "Starts") -> "Openers":
+    """What opens a part in the child: the readers of mail, and the formats that claim its kind.
+
+    `known` are starts(), as the filter has them; kinds that are neither there nor in kinds.CONTAINERS
+    are nobody's, so that for a picture or a text no format is loaded.
+    """
+    from amavis_pipe.mime.reader import hot_openers
+
+    others = frozenset(kind for _, _, kind in known) - CONTAINERS.keys()
+
+    def chosen(part: Part) -> "Iterator[Decoder]":
+        yield from hot_openers(part)
+        for module in _claiming(part.kind, others):
+            yield from (one for one in _decoders(module) if part.kind in one.kinds)
+
+    return chosen
+
+
+def starts() -> tuple[tuple[int, bytes, str], ...]:
+    """The beginnings that all formats declare, as kinds.detect() wants them: (offset, bytes, kind)."""
+    return tuple(
+        (*(start if isinstance(start, tuple) else (0, start)), decoder.kinds[0])
+        for decoder in decoders()
+        for start in decoder.starts
+    )
+
+
+def sandboxed_kinds() -> frozenset[str]:
+    """The kinds that some format opens: their parts are for the sandboxed child."""
+    return frozenset(kind for decoder in decoders() for kind in decoder.kinds)
+
+
+def decoders() -> tuple[Decoder, ...]:
+    """All decoders, by the names of their files."""
+    return tuple(decoder for module in _modules() for decoder in _decoders(module))
+
+
+def versions() -> tuple[str, ...]:
+    """What facts depend on besides the files in watched(): part of the key of cached facts."""
+    from zlib import ZLIB_RUNTIME_VERSION
+
+    return (
+        f"amavis-pipe {__version__}",
+        f"python {sys.version.split()[0]}",
+        f"zlib {ZLIB_RUNTIME_VERSION}",
+        *(f"{need.name} {need.path() or 'missing'}" for need in _needs()),
+    )
+
+
+def watched() -> tuple[str, ...]:
+    """The files outside this package that decoders use: their size and time are part of that key too.
+
+    Of what is missing, all the places where it might turn up.
+    """
+    found = ((need.path(), need.places()) for need in _needs())
+    return tuple(file for path, places in found for file in ((path,) if path else places))
+
+
+def table() -> tuple[Row, ...]:
+    """The formats for the command `formats`."""
+    return tuple(
+        Row(decoder.name, decoder.kinds, tuple((need.name, need.path(), need.package) for need in needs))
+        for module in _modules()
+        for needs in (getattr(module, "NEEDS", ()),)
+        for decoder in _decoders(module)
+    )
+
+
+def names() -> tuple[str, ...]:
+    """The names of the files in formats/, sorted, without suffix."""
+    global _names
+    if not _names:
+        files = sorted(file for file in posix.listdir(_FOLDER) if file.endswith(".py"))
+        _names = tuple(file[:-3] for file in files if not file.startswith("_"))
+    return _names
+
+
+_names: tuple[str, ...] = ()
+
+
+def _claiming(kind: str, others: frozenset[str]) -> list["ModuleType"]:
+    """The files among which is the one that opens `kind`; just one if it is named like the format."""
+    name = CONTAINERS.get(kind)
+    if name in names():
+        return [_module(name)]
+    return _modules() if name or kind in others else []
+
+
+def _modules() -> list["ModuleType"]:
+    return [_module(name) for name in names()]
+
+
+def _module(name: str) -> "ModuleType":
+    full = _PACKAGE + name
+    if full not in sys.modules:
+        __import__(full)  # importlib costs half a millisecond
+    return sys.modules[full]
+
+
+def _decoders(module: "ModuleType") -> tuple[Decoder, ...]:
+    many: tuple[Decoder, ...] = getattr(module, "DECODERS", ())
+    return many or (module.DECODER,)
+
+
+def _needs() -> list[Need]:
+    found = {need.name: need for module in _modules() for need in getattr(module, "NEEDS", ())}
+    return [found[name] for name in sorted(found)]

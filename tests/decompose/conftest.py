@@ -1,0 +1,66 @@
+"""What the tests of formats share: a real child for a part, with libarchive and without."""
+
+import os
+
+import pytest
+
+from amavis_pipe.budget import Budget, Limits
+from amavis_pipe.decompose import libarchive, registry
+from amavis_pipe.decompose.api import LIBARCHIVE
+from amavis_pipe.jail.sandbox import unpack_in_child
+from amavis_pipe.kinds import HEAD, detect
+from amavis_pipe.model import Part
+from amavis_pipe.spool import Blob
+
+
+class Result:
+    """What came of one container: `parts` by path, `findings` as (name, path), the `budget` after it."""
+
+    def __init__(self, parts: list[Part], findings: list[tuple[str, str]], budget: Budget) -> None:
+        self.parts = {part.path: part for part in parts}
+        self.findings = findings
+        self.budget = budget
+
+    def content(self) -> list[tuple[bytes, bytes]]:
+        """First name and bytes of each part, in the order they came."""
+        return [
+            (part.names[0] if part.names else b"", part.blob.head(part.size)) for part in self.parts.values()
+        ]
+
+    def names(self) -> list[bytes]:
+        return [name for name, _ in self.content()]
+
+
+@pytest.fixture
+def take(tmp_path):
+    """A function: the Result of one container at "1", opened in a child with the real formats."""
+    arenas = []
+
+    def take(data: bytes, *names: bytes, size: int = 1 << 20, **limits) -> Result:
+        budget = Budget.of(Limits(**limits), size)
+        part = Part(
+            "1", names, kind=detect(data[:HEAD], starts=registry.starts()), size=len(data), blob=Blob(data)
+        )
+        parts, findings = unpack_in_child([part], budget, os.fsencode(tmp_path))
+        arenas.extend({one.blob.fd for one in parts if one.blob})
+        assert all(one.grade == "unchecked" and one.source == "decompose" for one in findings)
+        return Result(parts, [(one.name, one.part) for one in findings], budget)
+
+    yield take
+    for arena in arenas:
+        os.close(arena)
+
+
+@pytest.fixture
+def no_libarchive(monkeypatch):
+    """As on a machine without it."""
+    monkeypatch.setattr(libarchive, "places", lambda: ("/nowhere/libarchive.so.13",))
+
+
+@pytest.fixture(params=["libarchive", "without"])
+def either(request):
+    """The test is run twice: with libarchive, and without."""
+    if request.param == "without":
+        request.getfixturevalue("no_libarchive")
+    else:
+        assert LIBARCHIVE.path()
