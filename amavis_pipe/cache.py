@@ -49,8 +49,9 @@ class Cache:
         """Its age in seconds and the payload of an entry, or None. A time in the future is a miss."""
         if not self._days:
             return None
+        flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
         try:
-            fd = posix.open(self._path(key), posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW)
+            fd = posix.open(self._path(key), flags)
             try:
                 data = posix.read(fd, LARGEST + _HEAD)
             finally:

@@ -85,7 +85,8 @@ class Filter:
 
     def run(self) -> None:
         """Read, examine, decide, perform; raises Trouble, or anything, for a mail to be tried again."""
-        from amavis_pipe import cache, examine, intake, policy, settings
+        from amavis_pipe import cache, intake, policy, settings
+        from amavis_pipe.examine import examine
         from amavis_pipe.perform import Actor
 
         if posix.geteuid() == 0:
@@ -96,7 +97,7 @@ class Filter:
         settings.prepare(site)
         mail = intake.read(0, site.work)
         read = perf_counter()
-        examination = examine.examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
+        examination = examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
         examination.times["read"] = (read - self._begun) * 1000
         verdict = policy.decide(examination.facts, self._envelope, site)
         alarm(0)  # from here the submission's own deadline holds: killing us would not stop sendmail

@@ -6,8 +6,10 @@ are answers that may not be (inquire.py).
 """
 
 import marshal
+import sys
 from time import perf_counter
 
+from amavis_pipe import Room
 from amavis_pipe.cache import digest, digest_of
 from amavis_pipe.inquire import Inquiry
 from amavis_pipe.model import Answer, Facts, Finding, Part
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from amavis_pipe.intake import Mail
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
+    from amavis_pipe.subtree import Memory
+
+sys.modules[__name__].__class__ = Room
 
 FORMAT = b"facts 1"
 FILE_FORMAT = b"file 1"
@@ -47,10 +52,10 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
     """
     canonical = mail.canonical
 
-    def apart() -> Facts:
+    def apart(memory: "Memory") -> Facts:
         from amavis_pipe.dissect import decompose
 
-        return decompose(canonical, settings)
+        return decompose(canonical, settings, memory)
 
     return _examined((FORMAT, mail.key), canonical, apart, settings, cache)
 
@@ -66,10 +71,10 @@ def examine_file(
     reading = b"file" if mail is None else b"file or mail"
     content = digest(reading, raw.sha256().encode(), *names)
 
-    def apart() -> Facts:
+    def apart(memory: "Memory") -> Facts:
         from amavis_pipe.dissect import decompose_file
 
-        return decompose_file(raw, names, canonical, settings)
+        return decompose_file(raw, names, canonical, settings, memory)
 
     return _examined((FILE_FORMAT, content), canonical, apart, settings, cache)
 
@@ -77,18 +82,21 @@ def examine_file(
 def _examined(
     content: tuple[bytes, bytes],
     mail: "Blob | None",
-    apart: "Callable[[], Facts]",
+    apart: "Callable[[Memory], Facts]",
     settings: "Settings",
     cache: "Cache",
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
     inquiry = Inquiry(settings, cache)
-    key = _key(content, settings, inquiry.stamps())
+    context = _context(settings)
+    key = digest(*content, context, digest_of(inquiry.stamps()))
     known = _recall(cache, key, settings.clean_seconds)
     if known is not None:
         return Examination(known, True, {})
+    from amavis_pipe.subtree import Memory
+
     begun = perf_counter()
-    facts = apart()
+    facts = apart(Memory(cache, context, settings.limits.depth, inquiry.knows))
     opened = perf_counter()
     lasting = inquiry.ask(mail, facts)
     if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):
@@ -98,18 +106,15 @@ def _examined(
     return Examination(facts, False, times)
 
 
-def _key(content: tuple[bytes, bytes], settings: "Settings", stamps: list[bytes]) -> bytes:
-    """The key of a content's facts; `content` is what kind of facts, and the digest of the content."""
+def _context(settings: "Settings") -> bytes:
+    """What decomposition depends on besides the content: limits, decoders, libraries and helpers."""
     files = repr([(path, identity(path)) for path in settings.decoder_files])
     words = (settings.limits.stamp(), settings.sandbox, *settings.decoders, files)
-    return digest(*content, digest_of(word.encode() for word in words), digest_of(stamps))
+    return digest_of(word.encode() for word in words)
 
 
 def _packed(facts: Facts) -> bytes:
-    parts = [
-        (part.path, part.names, part.claimed, part.kind, part.size, part.sha256, part.decoder, part.flags)
-        for part in facts.parts
-    ]
+    parts = [part.row() for part in facts.parts]
     findings = [(found.grade, found.name, found.part, found.source) for found in facts.findings]
     answers = [(answer.name, answer.version) for answer in facts.answers]
     return marshal.dumps((parts, findings, answers, facts.quota, facts.used, facts.hit))

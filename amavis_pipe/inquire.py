@@ -11,7 +11,7 @@ from time import perf_counter
 
 from amavis_pipe.cache import digest
 from amavis_pipe.clamd import Scanner as Clamd
-from amavis_pipe.model import Answer, Finding
+from amavis_pipe.model import Answer, Finding, ScannerTrouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Items = list[tuple[str, Blob]]
     Answers = dict[str, list[Finding]]
+    Said = tuple[tuple[str, str], ...]
 
     class Scanner(Protocol):
         """What every scanner can do."""
@@ -56,6 +57,7 @@ class Inquiry:
         self._cache = cache
         self._scanners = [scanner_of(row, settings) for row in settings.rows]
         self._stamps = [scanner.stamp() for scanner in self._scanners]
+        self._known: list[dict[str, Said | None]] = [{} for _ in self._scanners]
         self.oldest = 0.0
 
     def stamps(self) -> list[bytes]:
@@ -63,57 +65,71 @@ class Inquiry:
         named = zip(self._scanners, self._stamps, strict=True)
         return [digest(scanner.row.name.encode(), stamp.text) for scanner, stamp in named]
 
+    def knows(self, sha256: str) -> bool:
+        """Whether every scanner has answered for these bytes before; it will not be asked again then."""
+        return all(self._recall(number, sha256) is not None for number in range(len(self._scanners)))
+
     def ask(self, mail: "Blob | None", facts: "Facts") -> bool:
         """Have the mail (if it is one) and all parts scanned, adding findings and answers to `facts`.
 
-        Returns whether all that was said may be remembered. ScannerTrouble if one does not answer.
+        Bytes that several parts share are scanned once. Returns whether all that was said may be
+        remembered. ScannerTrouble if one does not answer.
         """
-        items: Items = [("", mail)] if mail is not None else []
-        items += [(part.path, part.blob) for part in facts.parts if part.blob and part.size]
-        hashes = {part.path: part.sha256 for part in facts.parts}
-        kept = [self._ask(number, items, hashes, facts) for number in range(len(self._scanners))]
+        kept = [self._ask(number, mail, facts) for number in range(len(self._scanners))]
         return all(kept)
 
-    def _ask(self, number: int, items: "Items", hashes: dict[str, str], facts: "Facts") -> bool:
+    def _ask(self, number: int, mail: "Blob | None", facts: "Facts") -> bool:
         scanner, stamp, begun = self._scanners[number], self._stamps[number], perf_counter()
-        name = scanner.row.name
-        keys = {
-            path: digest(b"answer 1", hashes[path].encode(), name.encode(), stamp.text)
-            for path, _ in items
-            if path
-        }
-        known = self._recall(keys, name)
-        asked = [item for item in items if item[0] not in known]
-        answers = scanner.scan(asked) if asked else {}
+        unknown = self._unknown(number, facts)
+        items: Items = [("", mail)] if mail is not None else []
+        items += [(path, blob) for path, blob in unknown.values()]
+        fresh = scanner.scan(items) if items else {}
         keep = stamp.settled and scanner.steady and scanner.stamp().text == stamp.text
-        self._remember(keys, answers, keep)
-        for path, _ in items:
-            facts.findings += answers[path] if path in answers else known[path]
+        for sha256, (path, _) in unknown.items():
+            self._learn(number, sha256, fresh[path], keep)
+        name = scanner.row.name
+        facts.findings += fresh.get("", [])
+        for part in facts.parts:
+            for grade, text in self._known[number].get(part.sha256) or ():
+                facts.findings.append(Finding(grade, text, part.path, name))
         ms = (perf_counter() - begun) * 1000
-        facts.answers.append(Answer(name, scanner.version, cached=not any(path for path, _ in asked), ms=ms))
-        if any(found.grade == "unchecked" for findings in answers.values() for found in findings):
-            return False
-        return keep or any(_is_virus(findings) for findings in answers.values())
+        facts.answers.append(Answer(name, scanner.version, cached=not unknown, ms=ms))
+        said = [found.grade for findings in fresh.values() for found in findings]
+        return "unchecked" not in said and (keep or "virus" in said or "suspect" in said)
 
-    def _recall(self, keys: dict[str, bytes], name: str) -> "Answers":
-        """What the scanner said of these parts before, by path."""
-        known: Answers = {}
-        for path, key in keys.items():
-            found = self._cache.get(key)
-            if found is None:
+    def _unknown(self, number: int, facts: "Facts") -> "dict[str, tuple[str, Blob]]":
+        """By SHA-256, the first part of each content that the scanner has not answered for."""
+        unknown: dict[str, tuple[str, Blob]] = {}
+        for part in facts.parts:
+            if not part.size or not part.sha256 or part.sha256 in unknown:
                 continue
-            answer = marshal.loads(found[1])
-            if answer or found[0] <= self._settings.clean_seconds:
-                self.oldest = max(self.oldest, found[0])
-                known[path] = [Finding(grade, text, path, name) for grade, text in answer]
-        return known
+            if self._recall(number, part.sha256) is None:
+                if part.blob is None:
+                    raise ScannerTrouble(f"part {part.path}: neither its bytes nor an answer is there")
+                unknown[part.sha256] = (part.path, part.blob)
+        return unknown
 
-    def _remember(self, keys: dict[str, bytes], answers: "Answers", keep: bool) -> None:
-        for path, findings in answers.items():
-            if path and (keep or _is_virus(findings)) and all(f.grade != "unchecked" for f in findings):
-                said = tuple((found.grade, found.name) for found in findings)
-                self._cache.put(keys[path], marshal.dumps(said))
+    def _recall(self, number: int, sha256: str) -> "Said | None":
+        """What the scanner said of these bytes before, or None; looked up once for a mail."""
+        known = self._known[number]
+        if sha256 not in known:
+            known[sha256] = None
+            found = self._cache.get(self._key(number, sha256))
+            if found is not None:
+                said: Said = marshal.loads(found[1])
+                if said or found[0] <= self._settings.clean_seconds:
+                    self.oldest = max(self.oldest, found[0])
+                    known[sha256] = said
+        return known[sha256]
 
+    def _learn(self, number: int, sha256: str, findings: "list[Finding]", keep: bool) -> None:
+        """Take an answer for this mail, and remember it if it may be."""
+        said = tuple((found.grade, found.name) for found in findings)
+        self._known[number][sha256] = said
+        grades = [grade for grade, _ in said]
+        if "unchecked" not in grades and (keep or "virus" in grades or "suspect" in grades):
+            self._cache.put(self._key(number, sha256), marshal.dumps(said))
 
-def _is_virus(findings: "list[Finding]") -> bool:
-    return any(found.grade in ("virus", "suspect") for found in findings)
+    def _key(self, number: int, sha256: str) -> bytes:
+        name = self._scanners[number].row.name.encode()
+        return digest(b"answer 1", sha256.encode(), name, self._stamps[number].text)

@@ -109,6 +109,19 @@ class Part:
         self.flags = flags
         self.blob = blob
 
+    def row(self) -> tuple[object, ...]:
+        """Everything but the bytes, in the order that Part() takes it."""
+        return (
+            self.path,
+            self.names,
+            self.claimed,
+            self.kind,
+            self.size,
+            self.sha256,
+            self.decoder,
+            self.flags,
+        )
+
 
 class Finding:
     """Something said of the mail: a grade, a name ("Eicar-Signature", "broken:gzip"), where, by whom.
