@@ -1,0 +1,34 @@
+# What a developer types. The work is done by the scripts in contrib/, which need no make.
+PYTHON ?= /opt/amavis-pipe-try/bin/python
+
+.PHONY: help try test check e2e bench clean
+
+help:
+	@echo 'make try     a sample mail through the trial form (contrib/try)'
+	@echo 'make test    all checks and tests, with a real Postfix and clamd (contrib/test)'
+	@echo 'make check   formatting, lint, types, generated files, and the tests without e2e'
+	@echo 'make e2e     the end-to-end tests alone'
+	@echo 'make bench   CPU time for each mail'
+	@echo 'make clean   remove what tools left in this folder'
+
+try:
+	sh contrib/try
+
+test:
+	sh contrib/test
+
+check:
+	sh contrib/test --checks
+	sh contrib/test --ignore=tests/e2e
+
+e2e:
+	sh contrib/test tests/e2e
+
+bench:
+	@echo 'Measures processes, so it wants a machine with nothing else to do, and perf or root.'
+	@test -x contrib/bench/run || { echo 'contrib/bench/run is missing'; exit 2; }
+	PYTHON=$(PYTHON) sh contrib/bench/run
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

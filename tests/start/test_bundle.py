@@ -1,0 +1,78 @@
+"""The bundle of hot modules: used when fresh, and otherwise as if it weren't there."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from stand_in.filter_site import PYTHON, make
+
+MAIL = b"Subject: x\n\nhello\n"
+
+
+@pytest.fixture
+def site():
+    import shutil
+
+    made = make()
+    built = made.folder / "build.py"
+    built.write_text(
+        f"import sys; sys.path.insert(0, {str(made.folder)!r}); import amavis_pipe.desk.bundle as b; print(b.write())"
+    )
+    done = subprocess.run([PYTHON, "-I", "-S", str(built)], capture_output=True, check=True, text=True)
+    made.bundle = Path(done.stdout.strip())
+    yield made
+    shutil.rmtree(made.folder)
+
+
+def used(site) -> bool:
+    code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from amavis_pipe import bundle; print(bundle.use())"
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
+    return done.stdout == "True\n"
+
+
+def test_a_fresh_bundle_is_used_and_the_filter_works_by_it(site):
+    assert used(site)
+    for cached in site.folder.rglob("*.pyc"):
+        cached.unlink()  # the filter's user could not write them again
+    assert site.filter(MAIL).out == b"passed clean\n"
+    assert len(site.forwarded()) == 1
+
+
+def test_a_changed_module_is_never_run_from_an_old_bundle(site):
+    path = site.folder / "amavis_pipe/policy.py"
+    path.write_text(path.read_text().replace('"clean", "pass", "clean"', '"clean", "defer", "clean"'))
+    assert not used(site)
+    assert site.filter(MAIL).status == 75
+
+
+def test_a_module_of_the_same_size_and_another_time_makes_it_stale(site):
+    path = site.folder / "amavis_pipe/policy.py"
+    os.utime(path, (1, 1))
+    assert not used(site)
+
+
+def test_a_removed_module_makes_it_stale(site):
+    (site.folder / "amavis_pipe/notice.py").unlink()
+    assert not used(site)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"\xff" * 50, None], ids=["empty", "a byte", "junk", "cut"])
+def test_a_damaged_bundle_is_not_used(site, damage):
+    data = site.bundle.read_bytes()
+    site.bundle.write_bytes(data[: len(data) // 2] if damage is None else damage)
+    assert not used(site)
+    assert site.filter(MAIL).status == 0
+
+
+def test_the_bundle_holds_every_hot_module(site):
+    code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from amavis_pipe import bundle; print(*sorted(bundle.read()))"
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
+    names = done.stdout.split()
+    assert {
+        "amavis_pipe.entry",
+        "amavis_pipe.mime",
+        "amavis_pipe.mime.reader",
+        "amavis_pipe.forward.file",
+    } <= set(names)
+    assert not [name for name in names if "desk" in name or "config" in name]
