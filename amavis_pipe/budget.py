@@ -1,7 +1,7 @@
 """The limits of one mail, charged as the bytes come out, so that no declared size is believed.
 
 One Budget is shared by every reader and decoder that works on a mail. What is charged is never given
-back. The formula of the quota is the seed's (amavisd-new's expansion quota).
+back. The formula of the quota is amavisd-new's.
 """
 
 from time import monotonic

@@ -21,16 +21,30 @@ DEFAULTS = {
     "StreamMaxLength": "100M",
 }
 """clamd 1.4's own defaults, in force where a readable clamd.conf says nothing."""
+BUILT_IN: Values = {
+    "via": "builtin",
+    "at": "",
+    "how": "descriptor",
+    "timeout": 1,
+    "databases": b"",
+    "watched": (),
+    "self_check": 0,
+    "largest": 0,
+    "longest": 0.0,
+}
+"""The row of the check in this program, which has no settings."""
+NEVER = 1 << 40
+"""Seconds to the next self check of a clamd that does none (SelfCheck 0): it waits to be told."""
 ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
 
 
 def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Values:
     """The row with every field filled in; what was read is added to `files`."""
+    if row["via"] == "builtin":
+        return BUILT_IN | {"name": row["name"]}
     path = str(row.get("conf") or "/etc/clamav/clamd.conf").encode()
-    conf: dict[str, str] | None = None
-    if row["via"] == "clamd":
-        files.append((path, settings.identity(path)))
-        conf = _read(path)
+    files.append((path, settings.identity(path)))
+    conf = _read(path)
     known = DEFAULTS | (conf or {})
     at = row.get("at") or known["LocalSocket"]
     how = row.get("how", "auto")
@@ -45,7 +59,7 @@ def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Va
             row.get("databases") or (known["DatabaseDirectory"] if at.startswith("/") else "")
         ).encode(),
         "watched": (path, *ENGINE) if at.startswith("/") else (),
-        "self_check": int(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600,
+        "self_check": (_number(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600) or NEVER,
         "largest": _largest(row, known if conf is not None else None, stream),
         "longest": _number(known["MaxScanTime"]) / 1000,
     }

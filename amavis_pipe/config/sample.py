@@ -31,8 +31,8 @@ def sample(given: dict[str, Any] | None = None) -> str:
 
 def _lines(option: Option, given: dict[str, Any]) -> list[str]:
     name = option.key.rpartition(".")[2]
-    seed = f" [seed: {option.seed}]" if option.seed else ""
-    head = [f"# {option.text}{seed}", f"#   wants {option.type.wants}"]
+    known = f" (amavisd-new: {option.amavis})" if option.amavis else ""
+    head = [f"# {option.text}{known}", f"#   wants {option.type.wants}"]
     if option.key in given:
         return [*head, f"{name} = {toml(given[option.key])}"]
     return [*head, f"#{name} = {toml(option.default)}"]

@@ -22,13 +22,13 @@ class Type:
 
 @dataclass(frozen=True)
 class Option:
-    """One option: dotted key, type, default as it is written in TOML, text, the seed's name for it."""
+    """One option: dotted key, type, default as it is written in TOML, text, amavisd-new's name for it."""
 
     key: str
     type: Type
     default: Any
     text: str
-    seed: str = ""
+    amavis: str = ""
 
 
 def _is(kind: type) -> Callable[[Any], Any]:
@@ -211,7 +211,7 @@ OPTIONS = (
     ),
     Option("limits.max_factor", integer(1, 100000), 500, "See max_quota.", "$MAX_EXPANSION_FACTOR"),
     Option("limits.seconds", integer(1, 3600), 120, "Time for taking one mail apart."),
-    Option("limits.memory", SIZE, "512 MiB", "Address space of the sandboxed decoder."),
+    Option("limits.memory", SIZE, "512 MiB", "Memory of the sandboxed decoder."),
     Option(
         "limits.hard_seconds",
         integer(10, 86400),
