@@ -66,7 +66,7 @@ def read() -> "Rows | None":
     try:
         fd = posix.open(PATH, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            data = posix.read(fd, LARGEST)
+            data = posix.read(fd, min(posix.fstat(fd).st_size, LARGEST))
         finally:
             posix.close(fd)
         version, rows = marshal.loads(data)

@@ -38,8 +38,10 @@ class Scanner:
             from amavis_pipe.session import Session
 
             session = Session(self.row, self._folder)
-            self.version = session.version()
-            session.close()
+            try:
+                self.version = session.version()
+            finally:
+                session.close()
             stamp = Stamp(repr((self.row.at, self.row.largest, self.version)).encode(), True)
         return stamp
 
@@ -48,11 +50,13 @@ class Scanner:
         from amavis_pipe.session import Session
 
         session = Session(self.row, self._folder)
-        before = session.version()
-        answers = session.scan(items)
-        self.version = session.version()
+        try:
+            before = session.version()
+            answers = session.scan(items)
+            self.version = session.version()
+        finally:
+            session.close()
         self.steady = self.version == before
-        session.close()
         return answers
 
 

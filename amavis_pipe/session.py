@@ -42,12 +42,13 @@ class Session:
     def _open(self) -> None:
         self._buffer = b""
         self._asked = 0
+        self._first = b"zIDSESSION\0"  # goes with the first command: a packet less
         self._socket = self._connected()
-        self._send(b"zIDSESSION\0")
 
     def close(self) -> None:
         """End the session; never fails."""
         try:
+            self._socket.settimeout(0)  # who does not take it is not waited for
             self._socket.send(b"zEND\0")
         except OSError:
             pass
@@ -92,6 +93,9 @@ class Session:
         found = read_reply(row.name, path, text)
         if found is None:
             raise self._trouble(ascii_of(text, 200))
+        if text.startswith(_TOO_LONG) and not waiting:  # it hangs up then
+            self._socket.close()
+            self._open()
         if not found and (0 < row.largest < blob.size or 0 < row.longest <= monotonic() - since):
             # clamd says OK of what is over its limits, having looked at a part of it or at nothing
             found = [self._unchecked("limit:", path)]
@@ -133,7 +137,8 @@ class Session:
 
     def _command(self, name: bytes) -> None:
         self._asked += 1
-        self._send(b"z" + name + b"\0")
+        self._send(b"%sz%s\0" % (self._first, name))
+        self._first = b""
 
     def _reply(self) -> tuple[int, bytes]:
         """The next answer: its number and text."""
@@ -170,7 +175,7 @@ class Session:
                 connection.connect(at)
             else:
                 connection.connect((host.strip("[]"), int(port)))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             connection.close()
             raise self._trouble(_why(error)) from None
         return connection

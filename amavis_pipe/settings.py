@@ -186,9 +186,10 @@ def slurp(path: bytes) -> bytes:
     """The content of the regular file at `path`, at most LARGEST bytes; OSError if it can't be read."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
     try:
-        if not S_ISREG(posix.fstat(fd).st_mode):
+        found = posix.fstat(fd)
+        if not S_ISREG(found.st_mode):
             raise OSError(0, "not a regular file")
-        return posix.read(fd, LARGEST)
+        return posix.read(fd, min(found.st_size + 1, LARGEST))
     finally:
         posix.close(fd)
 
@@ -205,7 +206,7 @@ def _state_hint(path: bytes) -> bytes:
         text = slurp(path)
     except OSError as error:
         raise SettingsError([f"{path.decode('utf-8', 'replace')}: {error.strerror}"]) from None
-    for line in text.partition(b"\n[")[0].split(b"\n"):
+    for line in (b"\n" + text).partition(b"\n[")[0].split(b"\n"):
         key, _, value = line.partition(b"=")
         if key.strip() == b"state":
             return value.strip().strip(b"'\"").partition(b'"')[0].rstrip(b"/")
@@ -247,7 +248,7 @@ def _trusted(path: bytes) -> bytes | None:
         ours = found.st_uid == me == folder.st_uid and not folder.st_mode & 0o022
         if not ours or not S_ISREG(found.st_mode) or found.st_mode & 0o077:
             return None
-        return posix.read(fd, LARGEST) if found.st_size > 32 else None
+        return posix.read(fd, found.st_size) if 32 < found.st_size < LARGEST else None
     except OSError:
         return None
     finally:

@@ -4,7 +4,6 @@ Nothing here has a name on disk: files are O_TMPFILE (open(2)) or memfd, so a cr
 behind and no other process can open them. A Blob is bytes in memory or a slice of such a file.
 """
 
-import mmap
 import posix
 from errno import EISDIR, EOPNOTSUPP
 
@@ -13,6 +12,7 @@ from amavis_pipe.model import SpoolTrouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterable, Iterator
 
     View = bytes | mmap.mmap
@@ -22,7 +22,7 @@ SMALL = 1 << 20
 """A blob up to this size may stay in memory."""
 IN_MEMORY = 4 << 20
 """All blobs of one store that are kept in memory, together."""
-PAGE = mmap.ALLOCATIONGRANULARITY
+PAGE = posix.sysconf("SC_PAGESIZE")
 
 
 class Blob:
@@ -45,6 +45,8 @@ class Blob:
             return self._data
         if self.size <= CHUNK:
             return self.head(self.size)
+        import mmap  # a shared object of its own, for large mails only
+
         try:
             return mmap.mmap(self.fd, self.size, mmap.MAP_PRIVATE, mmap.PROT_READ, offset=self.offset)
         except (OSError, ValueError) as error:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from amavis_pipe.intake import Mail
 
 
+FIRST_LINE = 1000
+"""Bytes in which a mail without header shows how its lines end (RFC 5322 2.1.1)."""
+
+
 def message(mail: "Mail", lines: list[bytes], remove: bytes, folder: bytes) -> int:
     """A new file that holds the mail with `lines` (without line ends) on top; the caller closes it.
 
@@ -50,7 +54,7 @@ def submit(route: str, fd: int, sender: bytes, recipients: tuple[bytes, ...], ti
 
 
 def _pieces(mail: "Mail", lines: list[bytes], remove: bytes) -> "Iterator[bytes]":
-    head = mail.raw.head(max(mail.head.body, 5))
+    head = mail.raw.head(max(mail.head.body, FIRST_LINE))
     at = 0
     if head.startswith(b"From "):
         at = head.find(b"\n") + 1  # an mbox line stays first: sendmail(1) drops it only there
