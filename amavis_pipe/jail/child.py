@@ -42,6 +42,7 @@ _PRCTL = {"x86_64": 157, "aarch64": 167}
 
 def work(task: "Task", pipe: int) -> None:
     """Do the task, and tell over the pipe: the lines of wire.py."""
+    gc.freeze()  # what the parent made is not looked at: that would copy every page of it
     gc.enable()  # off in the filter, which is short; a decoder may run long
     try:
         pipe = _settle_in(task, pipe)
