@@ -4,6 +4,7 @@ As a library (the functions and an example are in amavis_pipe.library):
 
     load_settings(source)              the site's settings
     decompose(fd, limits, into=None)   what a mail is made of
+    release(facts)                     gives up the bytes of its parts
     scan(parts, rows)                  what scanners find in parts
     examine(fd, settings)              both, with the cache: the Facts
     decide(facts, envelope, settings)  what is to be done: the Verdict

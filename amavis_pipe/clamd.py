@@ -51,8 +51,7 @@ class Scanner:
 
         session = Session(self.row, self._folder)
         try:
-            before = session.version()
-            answers = session.scan(items)
+            answers, before = session.scan(items)
             self.version = session.version()
         finally:
             session.close()

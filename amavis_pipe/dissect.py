@@ -12,12 +12,17 @@ from amavis_pipe.walk import Walk, in_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from amavis_pipe.cache import Cache
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
-    from amavis_pipe.subtree import Memory
+
+    Remembered = tuple[Cache, bytes, Callable[[str], bool]]
+    """What subtree.Memory is made of: cache, context, and whether scanners know a SHA-256."""
 
 
-def decompose(canonical: "Blob", settings: "Settings", memory: "Memory | None" = None) -> Facts:
+def decompose(canonical: "Blob", settings: "Settings", memory: "Remembered | None" = None) -> Facts:
     """The parts of a mail and what could not be looked at; nothing is scanned.
 
     The mail's own structure is read here; whatever needs a decoder is opened in the sandboxed child,
@@ -33,7 +38,7 @@ def decompose_file(
     names: tuple[bytes, ...],
     canonical: "Blob | None",
     settings: "Settings",
-    memory: "Memory | None" = None,
+    memory: "Remembered | None" = None,
 ) -> Facts:
     """The same for a file: it is part "1", flag "file"; `canonical`, its reading as a mail, part "2" on."""
     walk = _walk(raw.size, settings)
@@ -48,23 +53,38 @@ def _walk(size: int, settings: "Settings") -> Walk:
     return Walk(budget, Store(settings.work), hot_openers, settings.starts, settings.sandboxed)
 
 
-def _facts(walk: Walk, settings: "Settings", memory: "Memory | None") -> Facts:
+def _facts(walk: Walk, settings: "Settings", memory: "Remembered | None") -> Facts:
     """What the walk gave, and what is in the containers it left."""
     budget, parts, findings = walk.budget, walk.parts, walk.findings
-    closed = []
-    for container in walk.deferred:
-        known = memory.recall(container, budget) if memory else None
+    if walk.deferred:
+        more, found = _inside(walk.deferred, budget, settings, memory)
+        parts, findings = parts + more, findings + found
+    return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit))
+
+
+def _inside(
+    containers: list[Part], budget: Budget, settings: "Settings", memory: "Remembered | None"
+) -> tuple[list[Part], list[Finding]]:
+    """What is in these containers, as far as possible from memory."""
+    if memory is None:
+        return _opened(containers, budget, settings)
+    from amavis_pipe.subtree import Memory
+
+    subtrees = Memory(*memory, settings.limits.depth)
+    parts, closed = [], []
+    for container in containers:
+        known = subtrees.recall(container, budget)
         if known is None:
             closed.append(container)
         else:
             parts += known
-    if closed:
-        more, found = _opened(closed, budget, settings)
-        if memory and not budget.hit and not any(one.name.startswith("crash:") for one in found):
-            for container in closed:
-                memory.remember(container, more, found)
-        parts, findings = parts + more, findings + found
-    return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit))
+    if not closed:
+        return parts, []
+    more, found = _opened(closed, budget, settings)
+    if not budget.hit and not any(one.name.startswith("crash:") for one in found):
+        for container in closed:
+            subtrees.remember(container, more, found)
+    return parts + more, found
 
 
 def _opened(closed: list[Part], budget: Budget, settings: "Settings") -> tuple[list[Part], list[Finding]]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from amavis_pipe.cache import Cache
+    from amavis_pipe.dissect import Remembered
     from amavis_pipe.intake import Mail
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
-    from amavis_pipe.subtree import Memory
 
 sys.modules[__name__].__class__ = Room
 
@@ -52,7 +52,7 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
     """
     canonical = mail.canonical
 
-    def apart(memory: "Memory") -> Facts:
+    def apart(memory: "Remembered") -> Facts:
         from amavis_pipe.dissect import decompose
 
         return decompose(canonical, settings, memory)
@@ -71,7 +71,7 @@ def examine_file(
     reading = b"file" if mail is None else b"file or mail"
     content = digest(reading, raw.sha256().encode(), *names)
 
-    def apart(memory: "Memory") -> Facts:
+    def apart(memory: "Remembered") -> Facts:
         from amavis_pipe.dissect import decompose_file
 
         return decompose_file(raw, names, canonical, settings, memory)
@@ -82,7 +82,7 @@ def examine_file(
 def _examined(
     content: tuple[bytes, bytes],
     mail: "Blob | None",
-    apart: "Callable[[Memory], Facts]",
+    apart: "Callable[[Remembered], Facts]",
     settings: "Settings",
     cache: "Cache",
 ) -> Examination:
@@ -93,10 +93,8 @@ def _examined(
     known = _recall(cache, key, settings.clean_seconds)
     if known is not None:
         return Examination(known, True, {})
-    from amavis_pipe.subtree import Memory
-
     begun = perf_counter()
-    facts = apart(Memory(cache, context, settings.limits.depth, inquiry.knows))
+    facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
     lasting = inquiry.ask(mail, facts)
     if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from amavis_pipe.spool import Blob
 
     Asked = tuple[str, Blob]
+    Waiting = dict[int, tuple[str, Blob, float] | None]
+    """What was asked by number: part and time, or None for VERSION."""
 
 LONGEST_REPLY = 4096
 IN_FLIGHT = 8
@@ -37,6 +39,7 @@ class Session:
     def __init__(self, row: "Row", folder: bytes) -> None:
         self._row = row
         self._folder = folder
+        self._before = ""
         self._open()
 
     def _open(self) -> None:
@@ -58,17 +61,19 @@ class Session:
         """clamd's VERSION: "ClamAV 1.4.3/27500/Sat Nov 21 …", printable ASCII."""
         self._command(b"VERSION")
         number, text = self._reply()
-        if number != self._asked or not text.startswith(b"ClamAV"):
+        if number != self._asked:
             raise self._trouble(f"odd answer to VERSION: {ascii_of(text, 200)}")
-        return ascii_of(text, 200)
+        return self._read_version(text)
 
-    def scan(self, items: "list[Asked]") -> "dict[str, list[Finding]]":
-        """What clamd says of each (path, blob), by path; path "" is the whole mail.
+    def scan(self, items: "list[Asked]") -> "tuple[dict[str, list[Finding]], str]":
+        """What clamd says of each (path, blob), by path; and its VERSION before that.
 
-        Every item has an entry; an empty list means clean.
+        Path "" is the whole mail. Every item has an entry; an empty list means clean.
         """
         answers: dict[str, list[Finding]] = {}
-        waiting: dict[int, tuple[str, Blob, float]] = {}
+        self._command(b"VERSION")  # answered in the order asked, while the first parts are on their way
+        self._before = ""
+        waiting: Waiting = {self._asked: None}
         for path, blob in items:
             # a stream over clamd's limit ends the session: nothing else may be on the line then
             while len(waiting) >= (1 if self._row.how == "stream" and blob.size > STEP else IN_FLIGHT):
@@ -79,16 +84,18 @@ class Session:
                 answers[path] = [self._unchecked("limit:", path)]
         while waiting:
             self._collect(waiting, answers)
-        return answers
+        return answers, self._before
 
-    def _collect(
-        self, waiting: "dict[int, tuple[str, Blob, float]]", answers: "dict[str, list[Finding]]"
-    ) -> None:
+    def _collect(self, waiting: "Waiting", answers: "dict[str, list[Finding]]") -> None:
         """Take one answer off the line."""
         number, text = self._reply()
         if number not in waiting:
             raise self._trouble(f"answered what it was not asked: {ascii_of(text, 200)}")
-        path, blob, since = waiting.pop(number)
+        item = waiting.pop(number)
+        if item is None:
+            self._before = self._read_version(text)
+            return
+        path, blob, since = item
         row = self._row
         found = read_reply(row.name, path, text)
         if found is None:
@@ -100,6 +107,11 @@ class Session:
             # clamd says OK of what is over its limits, having looked at a part of it or at nothing
             found = [self._unchecked("limit:", path)]
         answers[path] = found
+
+    def _read_version(self, text: bytes) -> str:
+        if not text.startswith(b"ClamAV"):
+            raise self._trouble(f"odd answer to VERSION: {ascii_of(text, 200)}")
+        return ascii_of(text, 200)
 
     def _unchecked(self, why: str, path: str) -> Finding:
         return Finding("unchecked", why + self._row.name, path, self._row.name)

@@ -28,7 +28,7 @@ class Memory:
 
     __slots__ = ("_cache", "_context", "_depth", "_knows")
 
-    def __init__(self, cache: "Cache", context: bytes, depth: int, knows: "Callable[[str], bool]") -> None:
+    def __init__(self, cache: "Cache", context: bytes, knows: "Callable[[str], bool]", depth: int) -> None:
         self._cache = cache
         self._context = context
         self._depth = depth

@@ -123,7 +123,7 @@ def member(path, size=3, sha256="cd" * 32):
 
 
 def memory(tmp_path, knows=lambda sha256: True, context=b"c", depth=14):
-    return Memory(Cache(str(tmp_path).encode(), 7), context, depth, knows)
+    return Memory(Cache(str(tmp_path).encode(), 7), context, knows, depth)
 
 
 def budget(quota=1000, files=100):

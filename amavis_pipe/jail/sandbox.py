@@ -55,10 +55,12 @@ def unpack_in_child(
         account = Account(parts, budget, arena, posix.fstat(arena).st_size)
         account.read(data)
         _settle(account, parts, budget, "limit:seconds" if late else _fate(status))
-        return account.parts, account.findings
     except BaseException:
         posix.close(arena)
         raise
+    if all(part.blob is None for part in account.parts):
+        posix.close(arena)  # nobody needs it
+    return account.parts, account.findings
 
 
 class Task:

@@ -1,0 +1,86 @@
+"""The command `check`: the self-test of the whole installation, as the filter's user sees it."""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from amavis_pipe import settings
+from amavis_pipe.config import load
+from amavis_pipe.desk import site
+from amavis_pipe.desk.account import Paint
+from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, scanning
+from amavis_pipe.desk.table import counted
+from amavis_pipe.record import to_json
+
+if TYPE_CHECKING:
+    from amavis_pipe.record import Json
+
+COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
+INDENT = " " * 10
+
+
+def run(config: bytes | None, postfix_folder: str | None, as_json: bool) -> int:
+    """Print all results: 1 if one is a problem, else 0."""
+    mta = postfix.here(postfix_folder)  # while we may read all of its files
+    site.become_filter_user(config)
+    told, results = Told(as_json), []
+    for result in _results(config or settings.DEFAULT_PATH, mta):
+        results.append(result)
+        told.add(result)
+    told.end(results)
+    return 1 if any(result.level == PROBLEM for result in results) else 0
+
+
+class Told:
+    """Prints results: as they come for people, at the end as one line of JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._paint = Paint(sys.stdout.isatty())
+
+    def add(self, result: Result) -> None:
+        """A further result."""
+        if not self._json:
+            level = self._paint(COLOURS[result.level], f"{result.level:<9}")
+            print(f"{level} {result.what}", flush=True)
+            if result.advice:
+                print(f"{INDENT}{result.advice}")
+
+    def end(self, results: list[Result]) -> None:
+        """All of them, or their numbers."""
+        if self._json:
+            checks: list[Json] = [
+                {"level": one.level, "what": one.what, "advice": one.advice} for one in results
+            ]
+            print(to_json({"schema": 1, "checks": checks}))
+            return
+        levels = [result.level for result in results]
+        print(f"{counted(levels.count(PROBLEM), PROBLEM)}, {counted(levels.count(WARNING), WARNING)}")
+
+
+def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
+    """Every result, in the order in which things are needed."""
+    values = _values(path)
+    state: bytes = values["state"]
+    yield from ground.check_settings(path)
+    yield from ground.check_user(state, pwd.getpwuid(os.geteuid()).pw_name)
+    yield from ground.check_folders(state)
+    yield from ground.check_program()
+    yield from ground.check_sandbox(values["sandbox"])
+    here = site.placed(settings.Settings(values))
+    yield from ground.check_sendmail(here)
+    yield from scanning.check_scanners(here)
+    yield from scanning.check_find(here)
+    if mta is not None:
+        yield from scanning.check_sizes(here, mta.message_size_limit)
+        yield from postfix.check(mta, ground.owner_of(state), here.hard_seconds)
+
+
+def _values(path: bytes) -> "load.Values":
+    """The settings' values, the defaults where the file is no good: check_settings says so."""
+    try:
+        return load.load(path)[0]
+    except settings.SettingsError:
+        return load.defaults()

@@ -1,0 +1,208 @@
+"""The commands: their names, arguments and help. What they do is in the modules of the same names."""
+
+import os
+from collections.abc import Callable
+
+import click
+
+from amavis_pipe import __version__
+from amavis_pipe.settings import DEFAULT_PATH
+
+SHORT = {"help_option_names": ["-h", "--help"]}
+HELP = """Content filter for Postfix: takes mail apart, has it scanned, decides, reinjects.
+
+\b
+There are three forms:
+  filter    amavis-pipe [OPTIONS] -f SENDER -- RECIPIENT...    (mail on stdin)
+            called by Postfix's pipe(8); leaves with 0, 69 or 75
+  trial     amavis-pipe [--json] [--debug] < msg.eml
+            shows what a mail is made of, what was found, what would be done
+            and why; sends, stores and notifies nothing; --dry-run with -f and
+            -- does so for a given envelope
+  commands  amavis-pipe COMMAND ...
+            those below; status 0, 1 = found something, 2 = usage or trouble
+
+Run as root, a command opens what it was given, and then takes the rights of
+the state folder's owner before it looks into it.
+"""
+EPILOG = """\b
+Completion for bash (zsh and fish likewise):
+  eval "$(_AMAVIS_PIPE_COMPLETE=bash_source amavis-pipe)"
+"""
+
+
+def run(words: list[str]) -> int:
+    """Run the command in `words`; its status."""
+    try:
+        status = commands.main(args=words, prog_name="amavis-pipe", standalone_mode=False)
+    except click.Abort:
+        click.echo("amavis-pipe: interrupted", err=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    return int(status or 0)
+
+
+def _remember(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Keep the settings file for this command and those below it."""
+    if value is not None:
+        context.obj = os.path.abspath(os.fsencode(value))
+
+
+def _config(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Gives a command the option -c, and as its first argument the file, or None."""
+    text = f"Settings file; default {DEFAULT_PATH.decode()}."
+    option = click.option("-c", "--config", metavar="FILE", help=text, expose_value=False, callback=_remember)
+    return option(click.pass_obj(function))
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One line of JSON for each.")
+
+
+@click.group(help=HELP, epilog=EPILOG, context_settings=SHORT)
+@_config
+@click.version_option(__version__, prog_name="amavis-pipe", message="%(prog)s %(version)s")
+def commands(_: bytes | None) -> None:
+    """The whole program."""
+
+
+@commands.command(short_help="Scan files, folders, mails.")
+@_config
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_JSON
+@click.option("--no-cache", is_flag=True, help="Look at everything anew, remember nothing.")
+@click.option("--mail", "reading", flag_value="mail", help="Read every file as a mail, however broken.")
+@click.option("--file", "reading", flag_value="file", help="Read no file as a mail unless it is one.")
+def scan(
+    config: bytes | None, paths: tuple[str, ...], as_json: bool, no_cache: bool, reading: str | None
+) -> int:
+    """Scan files and folders, and standard input for "-".
+
+    Standard input, *.eml and the files of a Maildir are mails; of other files it is found out, and
+    what could be either is read both ways. Prints a line for each file that is not clean.
+
+    Status: 0 all clean, 1 something was found, 2 something could not be examined.
+    """
+    from amavis_pipe.desk import scan as command
+
+    return command.run([os.fsencode(path) for path in paths], config, reading or "", as_json, not no_cache)
+
+
+@commands.command(short_help="Test settings, scanners, sandbox, Postfix.")
+@_config
+@click.option("--postfix-config", metavar="DIR", help="Postfix's folder; default: what postconf(1) says.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def check(config: bytes | None, postfix_config: str | None, as_json: bool) -> int:
+    """Test the whole installation, and say what to do about each problem.
+
+    Status: 0 no problem (there may be warnings), 1 problems.
+    """
+    from amavis_pipe.desk import check as command
+
+    return command.run(config, os.path.abspath(postfix_config) if postfix_config else None, as_json)
+
+
+@commands.command(short_help="List the configured scanners.")
+@_config
+def scanners(config: bytes | None) -> int:
+    """List the configured scanners, their versions and how old their signatures are.
+
+    Status: 0, 2 if one does not answer.
+    """
+    from amavis_pipe.desk import scanners as command
+
+    return command.run(config)
+
+
+@commands.command(short_help="List the formats that can be unpacked.")
+@_config
+def formats(_: bytes | None) -> int:
+    """List the formats that can be unpacked, and what they need."""
+    from amavis_pipe.desk import formats as command
+
+    return command.run()
+
+
+@commands.group(short_help="Show or test the settings.")
+@_config
+def config(_: bytes | None) -> None:
+    """Show or test the settings."""
+
+
+@config.command("show")
+@_config
+def config_show(config: bytes | None) -> int:
+    """Print the settings in force, as TOML."""
+    from amavis_pipe.desk import config as command
+
+    return command.show(config)
+
+
+@config.command("default")
+@_config
+def config_default(_: bytes | None) -> int:
+    """Print a settings file with every option, commented out."""
+    from amavis_pipe.desk import config as command
+
+    return command.default()
+
+
+@config.command("test")
+@_config
+@click.argument("file", required=False, metavar="[FILE]")
+def config_test(config: bytes | None, file: str | None) -> int:
+    """Print all faults of a settings file, as FILE:LINE: KEY: what is wrong.
+
+    Status: 0 none, 1 faults, 2 the file can't be read.
+    """
+    from amavis_pipe.desk import config as command
+
+    return command.test(os.path.abspath(os.fsencode(file)) if file else config)
+
+
+@commands.group(short_help="Show or empty the cache.")
+@_config
+def cache(_: bytes | None) -> None:
+    """Show or empty the cache: what is remembered of mails and parts that were examined."""
+
+
+@cache.command("stats")
+@_config
+def cache_stats(config: bytes | None) -> int:
+    """Say how many entries there are, how large, how old."""
+    from amavis_pipe.desk import cache as command
+
+    return command.stats(config)
+
+
+@cache.command("prune")
+@_config
+@click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")
+def cache_prune(config: bytes | None, verbose: bool) -> int:
+    """Remove old entries, and the oldest above cache.size."""
+    from amavis_pipe.desk import prune as command
+
+    return command.run(config, verbose, only="cache")
+
+
+@cache.command("clear")
+@_config
+def cache_clear(config: bytes | None) -> int:
+    """Forget everything; mail may flow meanwhile."""
+    from amavis_pipe.desk import cache as command
+
+    return command.clear(config)
+
+
+@commands.command(short_help="Remove what is old; for cron.")
+@_config
+@click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")
+def prune(config: bytes | None, verbose: bool) -> int:
+    """Remove old cache entries, journal, quarantined mail, and what a crash left behind.
+
+    Prints nothing unless something is wrong; mail may flow meanwhile.
+    """
+    from amavis_pipe.desk import prune as command
+
+    return command.run(config, verbose)

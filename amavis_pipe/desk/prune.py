@@ -1,0 +1,227 @@
+"""The command `prune`: removes what is old or too much below the state folder, while mail flows.
+
+No locks are held and none is waited for: every file is whole or temporary, and only temporaries older
+than an hour are taken, so nothing that a filter is using goes away. A removed cache entry is a miss.
+Silent unless something is wrong, as cron wants it.
+"""
+
+import fcntl
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from time import gmtime, strftime, time
+
+from amavis_pipe.desk import progress, site, store
+from amavis_pipe.desk.table import amount, counted
+from amavis_pipe.model import SpoolTrouble
+from amavis_pipe.settings import Settings
+from amavis_pipe.text import readable
+
+LEFTOVER = 3600
+"""Seconds after which a temporary file must be a crash's: a filter is killed long before."""
+DEEPEST = 50
+_RECORDS = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
+_QUARANTINED = re.compile(r"[a-z-]+-\d{8}-\d{6}-[0-9a-f]{12}")
+_TEMPORARY = re.compile(r"settings-[0-9a-f]+\.\d+")
+
+Files = Callable[[], Iterator[store.Kept]]
+
+
+def run(config: bytes | None, verbose: bool, only: str = "") -> int:
+    """Remove what may go; 0, or 2 if something could not be looked at."""
+    site.become_filter_user(config)
+    here = site.find(config)
+    for note in here.notes[:1] if verbose else ():
+        print(note)
+    if here.folder is None:
+        raise SpoolTrouble(f"no state: {readable(here.settings.state)} can't be used by this user")
+    return Pruning(here.settings, here.folder, verbose).run(only)
+
+
+class Pruning:
+    """One run over the folder `state`."""
+
+    def __init__(self, settings: Settings, state: bytes, verbose: bool) -> None:
+        self._settings = settings
+        self._state = state
+        self._verbose = verbose
+        self._troubles = 0
+        self._now = time()
+
+    def run(self, only: str) -> int:
+        """Do all stages, or the one named."""
+        stages = {
+            "cache": (self._state + b"/cache", self._cache),
+            "journal": (self._state + b"/journal", self._journal),
+            "quarantine": (self._settings.quarantine, self._quarantine),
+            "work": (self._state + b"/work", self._work),
+            "state": (self._state, self._temporaries),
+        }
+        chosen = {name: stage for name, stage in stages.items() if only in ("", name)}
+        with progress.bar(len(chosen), "pruning") as step:
+            for name, (folder, work) in chosen.items():
+                if folder:
+                    self._stage(name, folder, work)
+                step()
+        return 2 if self._troubles else 0
+
+    def _stage(self, name: str, folder: bytes, work: Callable[[int], tuple[int, int]]) -> None:
+        try:
+            with store.opened(folder) as fd:
+                number, size = work(fd)
+        except FileNotFoundError:
+            return  # nothing was kept there yet
+        except OSError as error:
+            self._troubles += 1
+            progress.clear()
+            print(f"amavis-pipe: prune: {store.said(error, folder)}", file=sys.stderr)
+            return
+        if self._verbose:
+            progress.clear()
+            print(f"{name}: {counted(number, 'file')} removed, {amount(size)}")
+
+    def _cache(self, folder: int) -> tuple[int, int]:
+        values = self._settings.values
+        return self._by_age_and_size(
+            lambda: store.cache_files(folder),
+            lambda kept: not store.is_temporary(kept.name),
+            values["cache.days"],
+            values["cache.size"],
+        )
+
+    def _quarantine(self, folder: int) -> tuple[int, int]:
+        values = self._settings.values
+        return self._by_age_and_size(
+            lambda: store.files(folder),
+            lambda kept: _QUARANTINED.fullmatch(kept.name) is not None,
+            values["quarantine.days"],
+            values["quarantine.size"],
+            lambda kept: kept.name.startswith(".") and _QUARANTINED.match(kept.name, 1) is not None,
+        )
+
+    def _journal(self, folder: int) -> tuple[int, int]:
+        """Files of whole days are removed, by the day in their names."""
+        days = self._settings.journal_days
+        oldest = strftime("%Y-%m-%d", gmtime(self._now - days * 86400))
+        return _remove(
+            kept
+            for kept in store.files(folder)
+            if _RECORDS.fullmatch(kept.name) and (kept.name[:10] < oldest or not days)
+        )
+
+    def _work(self, folder: int) -> tuple[int, int]:
+        """Files and folders that no filter holds a lock on."""
+        return _sweep(folder, self._now - LEFTOVER)
+
+    def _temporaries(self, folder: int) -> tuple[int, int]:
+        return _remove(
+            kept
+            for kept in store.files(folder)
+            if _TEMPORARY.fullmatch(kept.name) and self._is_leftover(kept)
+        )
+
+    def _by_age_and_size(
+        self,
+        files: Files,
+        ours: Callable[[store.Kept], bool],
+        days: int,
+        most: int,
+        temporary: Callable[[store.Kept], bool] | None = None,
+    ) -> tuple[int, int]:
+        """Remove of `ours` those older than `days`, then the oldest until `most` bytes are left."""
+        start = self._now - days * 86400
+        sizes: dict[int, int] = {}
+        for kept in files():
+            if ours(kept) and kept.time >= start:
+                sizes[int(kept.time)] = sizes.get(int(kept.time), 0) + kept.size
+        start = max(start, cutoff(sizes, most))
+
+        def old() -> Iterator[store.Kept]:
+            for kept in files():
+                if ours(kept):
+                    if kept.time < start:
+                        yield kept
+                elif (temporary is None or temporary(kept)) and self._is_leftover(kept):
+                    yield kept
+
+        return _remove(old())
+
+    def _is_leftover(self, kept: store.Kept) -> bool:
+        return kept.time < self._now - LEFTOVER
+
+
+def cutoff(sizes: dict[int, int], most: int) -> float:
+    """The time before which files must go for the rest to be at most `most` bytes; bytes by second."""
+    total = 0
+    for second in sorted(sizes, reverse=True):
+        total += sizes[second]
+        if total > most:
+            return second + 1
+    return 0
+
+
+def _remove(chosen: Iterator[store.Kept]) -> tuple[int, int]:
+    """Remove the files; how many there were, and their bytes."""
+    number = size = 0
+    for kept in chosen:
+        if kept.remove():
+            number, size = number + 1, size + kept.size
+    return number, size
+
+
+def _sweep(folder: int, before: float, depth: int = 0) -> tuple[int, int]:
+    """Remove all of ours in an open folder that is older than `before` and not locked; then empty folders."""
+    number = size = 0
+    me = os.geteuid()
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if found.st_uid != me or (found.st_mtime >= before and not depth):
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                inner = _sweep_folder(folder, name, before, depth)
+                number, size = number + inner[0], size + inner[1]
+            elif _is_free(name, folder, found.st_mode):
+                os.unlink(name, dir_fd=folder)
+                number, size = number + 1, size + found.st_size
+        except FileNotFoundError:
+            continue
+    return number, size
+
+
+def _sweep_folder(folder: int, name: str, before: float, depth: int) -> tuple[int, int]:
+    """The same for a folder in it, which goes, too, unless a filter holds its lock."""
+    if depth >= DEEPEST:
+        return 0, 0
+    with store.opened(name, folder) as inner:
+        if not _lock(inner):
+            return 0, 0
+        removed = _sweep(inner, before, depth + 1)
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError:
+        return removed  # something in it is locked, or not ours
+    return removed
+
+
+def _is_free(name: str, folder: int, mode: int) -> bool:
+    """Whether no filter holds a lock on a file; links, sockets and pipes can't be locked."""
+    if not stat.S_ISREG(mode):
+        return True
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return _lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
