@@ -17,6 +17,9 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MASTER = Path("/usr/share/postfix/master.cf.dist")
+BUNDLE = "open(__file__.rpartition('/desk/')[0] + '/__pycache__/hot', 'w').close()\n"
+"""A stand-in that shows it ran."""
+
 ENTRY = """
 import posix, sys
 def main():
@@ -139,6 +142,9 @@ def site() -> Iterator[Site]:
     shutil.copy(MASTER, root / "postfix/master.cf")
     (root / "package/amavis_pipe/__init__.py").write_text("")
     (root / "package/amavis_pipe/entry.py").write_text(ENTRY)
+    (root / "package/amavis_pipe/bundle.py").write_text("def use(): pass\n")
+    (root / "package/amavis_pipe/desk").mkdir()
+    (root / "package/amavis_pipe/desk/bundle.py").write_text(BUNDLE)
     made = Site(root, root / "postfix")
     made.wrap()
     script = made.script.read_text()
@@ -482,6 +488,7 @@ def test_the_cron_file_names_user_program_and_settings(site: Site) -> None:
 def test_byte_code_is_made_for_a_user_who_cannot_write_it(site: Site) -> None:
     site.install()
     assert list((site.root / "package/amavis_pipe/__pycache__").glob("entry.*.pyc"))
+    assert (site.root / "package/amavis_pipe/__pycache__/hot").exists()
 
 
 def test_a_package_the_user_cannot_read_is_refused_before_postfix_is_touched(site: Site) -> None:
