@@ -5,6 +5,7 @@ Written beside the byte code by `python -m amavis_pipe.desk.bundle` (the set-up 
 damaged bundle is not used, and modules are imported as usual; nothing else ever differs.
 """
 
+import gc
 import marshal
 import posix
 import sys
@@ -54,6 +55,7 @@ class Finder:
 
 def use() -> bool:
     """Import from the bundle from here on, if there is a fresh one; whether there is."""
+    gc.disable()  # while the code is read; entry.py goes on from there
     rows = read()
     if rows is None:
         return False

@@ -34,6 +34,7 @@ LEAST_FOR_SUBMISSION = 30
 
 def main() -> None:
     """Run the form that the arguments ask for; ends the process."""
+    gc.disable()  # the filter is short: collecting costs more than it frees
     words = arguments.given()
     piped = b"MAIL_CONFIG" in posix.environ and not posix.isatty(0)
     try:
@@ -52,7 +53,6 @@ def main() -> None:
 
 def filter_form(found: "Arguments") -> "NoReturn":
     """Filter the mail on stdin, and leave."""
-    gc.disable()  # the process is short: collecting costs more than it frees
     status_line = _take_output()
     mail_filter = Filter(found, status_line)
     try:
@@ -190,6 +190,7 @@ def _desk(words: list[bytes], error: "arguments.UsageError | None") -> "NoReturn
     """Run what is for people, and end the process: the launcher takes a return for a failure."""
     import atexit
 
+    gc.enable()
     from amavis_pipe.desk import front
 
     status = front.run(words, error)

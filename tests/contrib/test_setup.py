@@ -115,9 +115,9 @@ class Site:
         return self.postconf("-n") + self.postconf("-M") + self.postconf("-P")
 
     def tree(self) -> dict[str, bytes]:
-        """Every file but byte code, with its content."""
+        """Every file but what is compiled, with its content."""
         files = [path for path in self.root.rglob("*") if path.is_file()]
-        return {str(path): path.read_bytes() for path in files if path.suffix != ".pyc"}
+        return {str(path): path.read_bytes() for path in files if path.parent.name != "__pycache__"}
 
     def option(self, key: str) -> str:
         return self.postconf("-Ph", key).rstrip("\n")
