@@ -16,11 +16,8 @@ from amavis_pipe.text import readable
 
 PACKAGES = {
     "click": "the commands",
-    "py7zr": "7z archives",
-    "rarfile": "rar archives",
-    "python-magic": "kinds of content by libmagic",
 }
-"""Distributions in the project's set, and what they are for."""
+"""Distributions that are used, and what for."""
 
 
 def check_settings(path: bytes) -> Iterator[Result]:
