@@ -39,16 +39,18 @@ class Field:
 class Head:
     """A header: its fields in order, and the offset of the first body byte.
 
+    cut       a limit of this module ended it: fields may stand in what is called its body
     regular   every line is a well-formed field or a fold of one, all line ends are alike, the empty
               line or the end of the view follows: every reader sees the same fields
     """
 
-    __slots__ = ("body", "fields", "regular")
+    __slots__ = ("body", "cut", "fields", "regular")
 
-    def __init__(self, fields: list[Field], body: int, regular: bool) -> None:
+    def __init__(self, fields: list[Field], body: int, regular: bool, cut: bool = False) -> None:
         self.fields = fields
         self.body = body
         self.regular = regular
+        self.cut = cut
 
     def first(self, name: bytes) -> bytes | None:
         """The raw value of the first field of this name, or None."""
@@ -74,7 +76,8 @@ def read(view: "View", start: int, end: int) -> Head:
         after = marks[number + 1][0] if number + 1 < len(marks) else cut
         name = text[at:colon].rstrip(b" \t").lower()
         fields.append(Field(name, text[colon + 1 : after].rstrip(b"\r\n"), start + at, start + after))
-    return Head(fields, body, regular and whole and _alike(view[start:body]))
+    over = (not whole and end - start > HEAD_MAX) or text.count(b"\n") > LINES_MAX
+    return Head(fields, body, regular and whole and _alike(view[start:body]), over)
 
 
 def head_end(view: "View", start: int, end: int) -> int:

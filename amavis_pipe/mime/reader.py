@@ -25,11 +25,13 @@ TYPE_MAX = 128
 PREAMBLE = 1024
 """A longer preamble becomes a part: the usual notice to readers without MIME is shorter."""
 
-PADDING = 1024
-"""Blanks that may stand behind a boundary in its delimiter line."""
+STEP = 1 << 16
+"""Bytes of a long line that are looked at in one piece."""
 
 _TEXT = b"text/plain"
 _MAIL = b"message/rfc822"
+_MAILS = (_MAIL, b"message/global", b"message/news")
+_MAIL_NAMES = (b".eml", b".mht", b".mhtml", b".nws")
 _TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
 _Parameters = list[tuple[bytes, bytes]]
 
@@ -46,8 +48,11 @@ MAIL = Decoder("mime", (MAIL_KIND,), unpack)
 
 
 def hot_openers(part: "Part") -> tuple[Decoder, ...]:
-    """What opens a part in the filter itself: mails, and texts with uuencoded files."""
-    if part.kind == MAIL_KIND:
+    """What opens a part in the filter itself: mails, and texts with uuencoded files.
+
+    What is claimed or named as a mail is read as one whatever its bytes look like: "MZ: 1" is a field.
+    """
+    if part.kind == MAIL_KIND or part.claimed in _MAILS or _is_named_mail(part.names):
         return (MAIL,)
     if part.blob is None or not (part.kind.startswith("text/") or part.claimed.startswith(b"text/")):
         return ()
@@ -59,13 +64,21 @@ def hot_openers(part: "Part") -> tuple[Decoder, ...]:
     return (uu.DECODER,) if uu.has_uu(part.blob) else ()
 
 
+def _is_named_mail(names: tuple[bytes, ...]) -> bool:
+    return any(name.lower().endswith(_MAIL_NAMES) for name in names)
+
+
 def _entity(view: "View", start: int, end: int, out: "Sink", default: bytes) -> LimitHit | None:
     """Put the entity view[start:end] into `out`; a limit of depth that was met further down is returned."""
     head = header.read(view, start, end)
     kind, encoding = b"", b""
     kind_parameters: _Parameters = []
     all_parameters: _Parameters = []
+    over = head.cut
     for field in head.fields:
+        if not field.name.startswith(b"content-"):
+            continue
+        over = over or len(field.value) > header.VALUE_MAX
         if field.name == b"content-type":
             claimed, parameters = header.parameters(field.value)
             all_parameters += parameters
@@ -75,10 +88,14 @@ def _entity(view: "View", start: int, end: int, out: "Sink", default: bytes) -> 
             all_parameters += header.parameters(field.value)[1]
         elif field.name == b"content-transfer-encoding" and not encoding:
             encoding = header.parameters(field.value)[0]
+    if over:
+        out.unchecked("limit:header")
     if kind.startswith(b"multipart/"):
         mark = b"\n--" + _boundary(kind_parameters)
         if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark) is not None:
             return _multipart(view, head.body, end, mark, out, kind)
+        if not _is_blank(view, head.body, end):
+            out.unchecked("broken:mime")
     names = _names(all_parameters)
     if encoding in coding.UU:
         names += _uu_names(view, head.body, end)
@@ -127,21 +144,26 @@ def _delimiter(view: "View", at: int, end: int, mark: bytes) -> tuple[int, int, 
     """
     while (at := view.find(mark, at, end)) >= 0:
         after = at + len(mark)
-        limit = min(after + PADDING, end)
-        stop = view.find(b"\n", after, limit)
-        tail = view[after : limit if stop < 0 else stop].rstrip()
-        if tail in (b"", b"--") and (stop >= 0 or limit == end):
+        stop = view.find(b"\n", after, end)
+        line_end = end if stop < 0 else stop
+        last = view[after : after + 2] == b"--"
+        if _is_blank(view, after + 2 * last, line_end):
             begin = at - 1 if view[at - 1 : at] == b"\r" else at
-            return begin, limit if stop < 0 else stop + 1, tail == b"--"
+            return begin, min(line_end + 1, end), last
         at = after
     return None
+
+
+def _is_blank(view: "View", start: int, end: int) -> bool:
+    """Whether nothing but white space is there."""
+    return all(view[at : min(at + STEP, end)].isspace() for at in range(start, end, STEP))
 
 
 def _is_more_than_notice(view: "View", start: int, end: int, flag: str) -> bool:
     """Whether a preamble or epilogue is worth a part of its own."""
     if flag == "preamble" and end - start <= PREAMBLE:
         return False
-    return any(not piece.isspace() for piece in coding.pieces(view, start, end))
+    return not _is_blank(view, start, end)
 
 
 def _boundary(parameters: _Parameters) -> bytes:

@@ -185,11 +185,57 @@ MAILS = {
 }
 
 
-@pytest.mark.parametrize(("mail", "expected"), MAILS.values(), ids=MAILS)
-def test_a_mail_gives_its_parts(walked, bytes_of, mail, expected):
+UNDIVIDED = (
+    "boundary in no form",
+    "no boundary",
+    "empty boundary",
+    "boundary not met",
+    "boundary not met, encoded",
+)
+"""Multiparts that can't be divided: their parts may hide from us, so they are no clean mail."""
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_a_mail_gives_its_parts(walked, bytes_of, name):
+    mail, expected = MAILS[name]
     walk = walked(mail)
     assert bytes_of(walk) == expected
-    assert walk.findings == []
+    wrong = [("unchecked", "broken:mime")] if name in UNDIVIDED else []
+    assert [(finding.grade, finding.name) for finding in walk.findings] == wrong
+
+
+def test_any_number_of_blanks_may_stand_behind_a_boundary(walked, bytes_of):
+    head = b'Content-Type: multipart/mixed; boundary="b"\n\n'
+    for pad in (b" " * 2000, b"\t" * 300_000):
+        walk = walked(head + b"--b" + pad + b"\n\none\n--b--" + pad + b"\n")
+        assert bytes_of(walk)["1.1"] == b"one"
+        assert walk.findings == []
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        b"".join(b"X-%d: y\n" % n for n in range(9000)) + b"Content-Type: text/html\n\nbody\n",
+        b"Subject: " + b"x\n " * 600_000 + b"\nContent-Type: text/html\n\nbody\n",
+        b"X: y\nContent-Type: multipart/mixed; " + b"x=y; " * 40_000 + b"boundary=b\n\n--b\n\none\n--b--\n",
+    ],
+    ids=["fields", "bytes", "parameters"],
+)
+def test_a_header_that_is_not_read_to_its_end_is_unchecked(walked, mail):
+    assert "limit:header" in [finding.name for finding in walked(mail).findings]
+
+
+@pytest.mark.parametrize("first", [b"MZ: 1\n", b"GIF8: 1\n", b"%PDF-: 1\n", b"BZh: 1\n", b"PK: 1\n"])
+def test_what_is_claimed_to_be_a_mail_is_read_as_one_whatever_it_begins_with(walked, bytes_of, first):
+    inner = first + b"Content-Type: text/plain\n\nhidden\n"
+    walk = walked(b"Content-Type: message/rfc822\n\n" + inner)
+    assert b"hidden\n" in bytes_of(walk).values()
+
+
+def test_what_is_named_as_a_mail_is_read_as_one(walked, bytes_of):
+    inner = b"MZ: 1\nContent-Type: text/plain\n\nhidden\n"
+    walk = walked(b'Content-Type: application/octet-stream; name="A.EML"\n\n' + inner)
+    assert b"hidden\n" in bytes_of(walk).values()
     assert {part.decoder for part in walk.parts} <= {"mime", "uuencode"}
 
 
@@ -439,7 +485,12 @@ PIECES = [
 def test_no_mail_is_too_odd_to_be_read_and_limits_are_all_that_stops_it(walked, pieces, depth):
     walk = walked(b"".join(pieces), Limits(depth=depth))
     assert walk.parts
-    assert {finding.name for finding in walk.findings} <= {"limit:depth", "limit:quota", "limit:files"}
+    assert {finding.name for finding in walk.findings} <= {
+        "broken:mime",
+        "limit:depth",
+        "limit:quota",
+        "limit:files",
+    }
 
 
 @settings(max_examples=200)
