@@ -45,10 +45,12 @@ class Blob:
             return self._data
         if self.size <= CHUNK:
             return self.head(self.size)
-        import mmap  # a shared object of its own, for large mails only
+        from mmap import MAP_PRIVATE, PROT_READ  # a shared object of its own, for large mails only
+
+        from amavis_pipe.mapping import Mapping
 
         try:
-            return mmap.mmap(self.fd, self.size, mmap.MAP_PRIVATE, mmap.PROT_READ, offset=self.offset)
+            return Mapping(self.fd, self.size, MAP_PRIVATE, PROT_READ, offset=self.offset)
         except (OSError, ValueError) as error:
             raise SpoolTrouble(f"spool: {error}") from None
 
