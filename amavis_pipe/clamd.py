@@ -66,7 +66,8 @@ def disk_stamp(row: "Row", settle: int) -> "Stamp | None":
     listed: the socket's identity changes with a restart, size and times of each signature file with
     each update, third-party and hand-written ones included (VERSION tells of neither), those of
     clamd and its options with an upgrade. Signatures count as loaded (`settled`) when the socket is
-    younger than all of them, or after clamd's own check interval plus `settle` seconds.
+    younger than all of them by `settle` seconds (clamd makes it after loading, which takes a while), or
+    when clamd's own check interval and as long again as `settle` have passed.
     """
     socket_file = identity(row.at.encode()) if row.at.startswith("/") else None
     folder = identity(row.databases) if row.databases else None
@@ -80,5 +81,6 @@ def disk_stamp(row: "Row", settle: int) -> "Stamp | None":
     known = [(path, identity(path)) for path in watched]
     # the folder's own ctime tells of a file that was removed, or renamed into place
     newest = max([folder[4], *(seen[4] for _, seen in known if seen)])
-    settled = newest < socket_file[4] or time() - newest / 1e9 > row.self_check + settle
+    made = socket_file[4] / 1e9
+    settled = newest / 1e9 + settle < made or newest / 1e9 + settle + row.self_check < time()
     return Stamp(repr((row.at, row.how, row.largest, socket_file, known)).encode(), settled)

@@ -81,9 +81,9 @@ def _inside(
     if not closed:
         return parts, []
     more, found = _opened(closed, budget, settings)
-    if not budget.hit and not any(one.name.startswith("crash:") for one in found):
-        for container in closed:
-            subtrees.remember(container, more, found)
+    # a child that some container took over could lie about its neighbours: only one alone is remembered
+    if len(closed) == 1 and not budget.hit and not any(one.name.startswith("crash:") for one in found):
+        subtrees.remember(closed[0], more, found)
     return parts + more, found
 
 

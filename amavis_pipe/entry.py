@@ -35,27 +35,34 @@ LEAST_FOR_SUBMISSION = 30
 def main() -> None:
     """Run the form that the arguments ask for; ends the process."""
     gc.disable()  # the filter is short: collecting costs more than it frees
+    if b"MAIL_CONFIG" not in posix.environ or posix.isatty(0):
+        by_hand()
+    try:
+        found = arguments.parse(arguments.given())
+        if found.envelope is None or found.switches & arguments.TRIAL:
+            raise arguments.UsageError("not a complete filter form; nothing was done with the mail")
+    except BaseException as error:
+        _refuse(error)
+    filter_form(found)
+
+
+def by_hand() -> "NoReturn":
+    """Whatever was not started by pipe(8)."""
     words = arguments.given()
-    piped = b"MAIL_CONFIG" in posix.environ and not posix.isatty(0)
     try:
         found = arguments.parse(words)
     except arguments.UsageError as error:
-        if piped:
-            _refuse(f"arguments: {error}")
         _desk(words, error)
-    else:
-        if found.envelope and not found.switches & arguments.TRIAL:
-            filter_form(found)
-        if piped:
-            _refuse("arguments: not a complete filter form; nothing was done with the mail")
-        _desk(words, None)
+    if found.envelope and not found.switches & arguments.TRIAL:
+        filter_form(found)
+    _desk(words, None)
 
 
 def filter_form(found: "Arguments") -> "NoReturn":
     """Filter the mail on stdin, and leave."""
-    status_line = _take_output()
-    mail_filter = Filter(found, status_line)
+    mail_filter = Filter(found)
     try:
+        mail_filter.take_output()
         signal(SIGALRM, SIG_DFL)  # death by signal is a deferral, even from within a C library
         alarm(FIRST_ALARM)
         mail_filter.run()
@@ -64,24 +71,29 @@ def filter_form(found: "Arguments") -> "NoReturn":
         mail_filter.outcome = mail_filter.outcome or exits.try_again(NOT_CHECKED)
         _log(error)
     finally:  # also when the log fails
-        exits.leave(mail_filter.outcome or exits.try_again(NOT_CHECKED), status_line)
+        exits.leave(mail_filter.outcome or exits.try_again(NOT_CHECKED), mail_filter.status_line)
 
 
 class Filter:
     """One mail's way through the filter form.
 
-    outcome  how it ended, from the moment when that can't be taken back; None before
+    outcome      how it ended, from the moment when that can't be taken back; None before
+    status_line  where the one line goes that we may print, or -1
     """
 
-    def __init__(self, found: "Arguments", status_line: int) -> None:
+    def __init__(self, found: "Arguments") -> None:
         self.outcome: Outcome | None = None
+        self.status_line = -1
         self._found = found
         self._envelope = found.envelope or Envelope()
-        self._status_line = status_line
         self._parent = posix.getppid()
         self._begun = perf_counter()
         self._deadline = monotonic() + FIRST_ALARM
         self._done: tuple[Settings, Mail, Examination, Verdict] | None = None
+
+    def take_output(self) -> None:
+        """Keep fd 1 for the status line, and give /dev/null to everybody else."""
+        self.status_line = _take_output()
 
     def run(self) -> None:
         """Read, examine, decide, perform; raises Trouble, or anything, for a mail to be tried again."""
@@ -100,7 +112,6 @@ class Filter:
         examination = examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
         examination.times["read"] = (read - self._begun) * 1000
         verdict = policy.decide(examination.facts, self._envelope, site)
-        alarm(0)  # from here the submission's own deadline holds: killing us would not stop sendmail
         left = max(LEAST_FOR_SUBMISSION, int(self._deadline - monotonic()))
         self.outcome = Actor(site, self._ready, left).perform(mail, self._envelope, verdict)
         self._done = (site, mail, examination, verdict)
@@ -128,20 +139,21 @@ class Filter:
         self._deadline = monotonic() + seconds
 
     def _ready(self) -> None:
-        """Trouble unless pipe(8) is still there to hear how it ended.
+        """Trouble unless pipe(8) is still there to hear how it ended; called before anything is sent.
 
         If it died, what we read may be a cut mail (its death looks like an end of file), and Postfix
         will deliver the whole one again.
         """
         import select
 
-        if self._status_line < 0:
+        if self.status_line < 0:
             raise Trouble("standard output is closed: nobody would hear how it ended")
         poll = select.poll()
-        poll.register(self._status_line, 0)
+        poll.register(self.status_line, 0)
         gone = any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
         if gone or posix.getppid() != self._parent or self._parent == 1:
             raise Trouble("whoever started this has gone; the mail may be cut")
+        alarm(0)  # from here the submission's own deadline holds: killing us would not stop sendmail
 
 
 def _take_output() -> int:
@@ -177,11 +189,12 @@ def _log(error: BaseException) -> None:
     journal.log(journal.ERR, ascii(what)[1:-1])
 
 
-def _refuse(what: str) -> "NoReturn":
+def _refuse(error: BaseException) -> "NoReturn":
     """75 from a start by pipe(8) that is no filter form."""
-    status_line = _take_output()
+    status_line = -1
     try:
-        _log(Trouble(what))
+        status_line = _take_output()
+        _log(Trouble(f"arguments: {error}"))
     finally:
         exits.leave(exits.try_again(NOT_CHECKED, "4.3.5"), status_line)
 

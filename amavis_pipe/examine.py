@@ -125,7 +125,7 @@ def _recall(cache: "Cache", key: bytes, clean_seconds: int) -> Facts | None:
         return None
     age, payload = found
     parts, findings, answers, quota, used, hit = marshal.loads(payload)
-    infected = any(grade in ("virus", "suspect") for grade, *_ in findings)
+    infected = any(grade == "virus" for grade, *_ in findings)
     if age > clean_seconds and not infected:
         return None
     return Facts(

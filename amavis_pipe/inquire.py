@@ -73,10 +73,17 @@ class Inquiry:
         """Have the mail (if it is one) and all parts scanned, adding findings and answers to `facts`.
 
         Bytes that several parts share are scanned once. Returns whether all that was said may be
-        remembered. ScannerTrouble if one does not answer.
+        remembered. ScannerTrouble if one does not answer, unless another one has found a virus.
         """
-        kept = [self._ask(number, mail, facts) for number in range(len(self._scanners))]
-        return all(kept)
+        kept, trouble = True, None
+        for number in range(len(self._scanners)):
+            try:
+                kept = self._ask(number, mail, facts) and kept
+            except ScannerTrouble as error:
+                trouble = trouble or error
+        if trouble and not any(found.grade == "virus" for found in facts.findings):
+            raise trouble
+        return kept and trouble is None
 
     def _ask(self, number: int, mail: "Blob | None", facts: "Facts") -> bool:
         scanner, stamp, begun = self._scanners[number], self._stamps[number], perf_counter()
@@ -95,7 +102,7 @@ class Inquiry:
         ms = (perf_counter() - begun) * 1000
         facts.answers.append(Answer(name, scanner.version, cached=not unknown, ms=ms))
         said = [found.grade for findings in fresh.values() for found in findings]
-        return "unchecked" not in said and (keep or "virus" in said or "suspect" in said)
+        return "unchecked" not in said and (keep or "virus" in said)
 
     def _unknown(self, number: int, facts: "Facts") -> "dict[str, tuple[str, Blob]]":
         """By SHA-256, the first part of each content that the scanner has not answered for."""
@@ -117,7 +124,8 @@ class Inquiry:
             found = self._cache.get(self._key(number, sha256))
             if found is not None:
                 said: Said = marshal.loads(found[1])
-                if said or found[0] <= self._settings.clean_seconds:
+                infected = any(grade == "virus" for grade, _ in said)
+                if infected or found[0] <= self._settings.clean_seconds:
                     self.oldest = max(self.oldest, found[0])
                     known[sha256] = said
         return known[sha256]
@@ -127,7 +135,7 @@ class Inquiry:
         said = tuple((found.grade, found.name) for found in findings)
         self._known[number][sha256] = said
         grades = [grade for grade, _ in said]
-        if "unchecked" not in grades and (keep or "virus" in grades or "suspect" in grades):
+        if "unchecked" not in grades and (keep or "virus" in grades):
             self._cache.put(self._key(number, sha256), marshal.dumps(said))
 
     def _key(self, number: int, sha256: str) -> bytes:

@@ -3,11 +3,14 @@
 Records are appended by a single write to journal/YYYY-MM-DD.jsonl, so that lines of many processes
 don't mix; a torn last line (crash, full disk) is for the reader to skip. Writing the journal never
 decides over a mail: when it fails, the mail goes its way.
+
+Syslog is spoken to by its socket (RFC 3164 as syslog(3) writes it), because a log daemon that hangs must
+not hang a mail that was delivered already.
 """
 
 import posix
-import syslog
-from time import gmtime, strftime
+from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, socket
+from time import gmtime, localtime, strftime
 
 from amavis_pipe.text import ascii_of
 
@@ -16,8 +19,13 @@ if TYPE_CHECKING:
     from amavis_pipe.model import Envelope, Facts
     from amavis_pipe.policy import Verdict
 
-ERR, WARNING, INFO = syslog.LOG_ERR, syslog.LOG_WARNING, syslog.LOG_INFO
-
+ERR, WARNING, INFO = 3, 4, 6
+"""Severities (RFC 3164 4.1.1)."""
+MAIL = 2 << 3
+"""The mail facility."""
+LOG = "/dev/log"
+PATIENCE = 1.0
+"""Seconds that the log may keep a mail waiting: syslog(3) itself waits for ever on a stuck daemon."""
 LONGEST = 900
 """Characters of a syslog line; some daemons cut at 1024 (RFC 3164 4.1)."""
 
@@ -37,10 +45,26 @@ def append(folder: bytes, line: str) -> bool:
         return False
 
 
-def log(level: int, line: str) -> None:
-    """One line to syslog's mail facility, bounded; hostile text must have been escaped."""
-    syslog.openlog("amavis-pipe", syslog.LOG_PID, syslog.LOG_MAIL)
-    syslog.syslog(level, line[:LONGEST])
+def log(level: int, line: str) -> bool:
+    """One line to syslog's mail facility, bounded; False if nobody took it in time.
+
+    Hostile text must have been escaped.
+    """
+    stamp = strftime("%b %d %H:%M:%S", localtime())
+    data = f"<{MAIL | level}>{stamp} amavis-pipe[{posix.getpid()}]: {line[:LONGEST]}".encode()
+    return _sent(data, SOCK_DGRAM) or _sent(data + b"\0", SOCK_STREAM)
+
+
+def _sent(data: bytes, kind: int) -> bool:
+    connection = socket(AF_UNIX, kind | SOCK_CLOEXEC)
+    try:
+        connection.settimeout(PATIENCE)
+        connection.connect(LOG)
+        return connection.send(data) == len(data)
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def summary(envelope: "Envelope", facts: "Facts", verdict: "Verdict", cached: bool, cpu: float) -> str:

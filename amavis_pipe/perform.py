@@ -83,6 +83,7 @@ class Actor:
 
         admin = (self._settings.admin,) if self._settings.admin else ()
         text = notice.withheld(mail, envelope, kept, self._settings)
+        self._ready()
         try:
             self._notify(text, (*envelope.recipients, *admin), min(self._timeout, NOTICE_SECONDS))
         except (ForwardTrouble, SpoolTrouble) as error:

@@ -142,11 +142,15 @@ def read(path: bytes) -> Settings:
     """
     state = _state_hint(path)
     values = _load_snapshot(state, path)
-    if values is None:
-        from amavis_pipe.config.load import load
+    if values is not None:
+        try:
+            return Settings(values)
+        except KeyError:
+            pass  # written by code with other options
+    from amavis_pipe.config.load import load
 
-        values, files = load(path)
-        _save_snapshot(values, path, files)
+    values, files = load(path)
+    _save_snapshot(values, path, files)
     return Settings(values)
 
 

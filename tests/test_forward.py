@@ -189,6 +189,21 @@ class TestSendmail:
         with pytest.raises(ForwardTrouble, match="killed by signal 9"):
             sendmail.submit(message, b"a@x", (b"b@x",), 0)
 
+    @pytest.mark.parametrize("end", ["exit 0", "exit 1", "exec tail -f /dev/null"])
+    def test_where_it_cannot_be_watched_the_outcome_is_the_same(self, stand_in, message, monkeypatch, end):
+        """No descriptor left, or a container without pidfd_open(2): the mail may be on its way by then."""
+        stand_in(end)
+
+        def refuse(pid, flags=0):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(sendmail.posix, "pidfd_open", refuse)
+        if end == "exit 0":
+            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            return
+        with pytest.raises(ForwardTrouble, match=r"exit status 1|killed by signal 9"):
+            sendmail.submit(message, b"a@x", (b"b@x",), 60 if end == "exit 1" else 0)
+
     def test_one_that_is_not_there_is_trouble(self, message, monkeypatch):
         monkeypatch.setattr(sendmail, "COMMAND", b"/nonexistent/sendmail")
         with pytest.raises(ForwardTrouble, match="No such file"):

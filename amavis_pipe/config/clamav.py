@@ -4,6 +4,7 @@ What clamd says nothing about when it answers (which sizes it does not look at, 
 its signatures are) stands there.
 """
 
+import os
 from typing import Any
 
 from amavis_pipe import settings
@@ -45,8 +46,11 @@ def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Va
     path = str(row.get("conf") or "/etc/clamav/clamd.conf").encode()
     files.append((path, settings.identity(path)))
     conf = _read(path)
+    at = row.get("at") or (DEFAULTS | (conf or {}))["LocalSocket"]
+    if not (row.get("conf") or _is_of(at, conf or {})):
+        conf = None  # that file describes another clamd
     known = DEFAULTS | (conf or {})
-    at = row.get("at") or known["LocalSocket"]
+    ours = at.startswith("/") and conf is not None
     how = row.get("how", "auto")
     stream = how == "stream" or (how == "auto" and not at.startswith("/"))
     return {
@@ -55,14 +59,20 @@ def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Va
         "at": at,
         "how": "stream" if stream else "descriptor",
         "timeout": row.get("timeout", 60),
-        "databases": (
-            row.get("databases") or (known["DatabaseDirectory"] if at.startswith("/") else "")
-        ).encode(),
+        "databases": (row.get("databases") or (known["DatabaseDirectory"] if ours else "")).encode(),
         "watched": (path, *ENGINE) if at.startswith("/") else (),
         "self_check": (_number(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600) or NEVER,
         "largest": _largest(row, known if conf is not None else None, stream),
         "longest": _number(known["MaxScanTime"]) / 1000,
     }
+
+
+def _is_of(at: str, conf: dict[str, str]) -> bool:
+    """Whether a clamd.conf is that of the clamd at this socket path, or HOST:PORT of this machine."""
+    if at.startswith("/"):
+        return os.path.realpath(conf.get("LocalSocket", "")) == os.path.realpath(at)
+    host, _, port = at.rpartition(":")
+    return host in ("127.0.0.1", "[::1]", "localhost") and conf.get("TCPSocket") == port
 
 
 def _largest(row: Values, known: dict[str, str] | None, stream: bool) -> int:

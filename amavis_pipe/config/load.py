@@ -38,7 +38,7 @@ def load(path: bytes) -> tuple[Values, Files]:
     except tomllib.TOMLDecodeError as error:
         raise settings.SettingsError([f"{name}: {error}"]) from None
     values, files = read(tree, name, text)
-    return values, [(path, before), *files]
+    return values, [(path, before), *files, *_package()]
 
 
 def defaults() -> Values:
@@ -57,6 +57,14 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
         raise settings.SettingsError([str(fault) for fault in reader.faults])
     values.update(_decoders())
     return values, files
+
+
+def _package() -> Files:
+    """This package's folders: what was read by other code is to be read again."""
+    from amavis_pipe.decompose import registry
+
+    folders = [folder.encode() for folder in registry.folders()]
+    return [(folder, settings.identity(folder)) for folder in folders]
 
 
 def _decoders() -> Values:

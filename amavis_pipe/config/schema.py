@@ -243,8 +243,8 @@ OPTIONS = (
         "cache.settle_minutes",
         integer(0, 1440),
         5,
-        "A clean answer is not kept while signatures are younger than the scanner's own check interval "
-        "plus this: the scanner may not have loaded them yet.",
+        "How long a scanner may take to load its signatures. A clean answer is not kept while they are "
+        "younger than the scanner's own check interval plus this.",
     ),
     Option(
         "quarantine.place",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FOLDER = __file__.rpartition("/")[0] + "/formats"
 _PACKAGE = "amavis_pipe.decompose.formats."
+_ROOMS = ("mime", "decompose", "decompose/formats", "jail", "config", "scan")
 
 
 class Row:
@@ -81,7 +82,7 @@ def versions() -> tuple[str, ...]:
     from zlib import ZLIB_RUNTIME_VERSION
 
     return (
-        f"amavis-pipe {__version__}",
+        f"amavis-pipe {__version__} {_code()}",
         f"python {sys.version.split()[0]}",
         f"zlib {ZLIB_RUNTIME_VERSION}",
         *(f"{need.name} {need.path() or 'missing'}" for need in _needs()),
@@ -91,10 +92,38 @@ def versions() -> tuple[str, ...]:
 def watched() -> tuple[str, ...]:
     """The files outside this package that decoders use: their size and time are part of that key too.
 
-    Of what is missing, all the places where it might turn up.
+    Of what is missing, all the places where it might turn up. The interpreter and the libraries that
+    its own modules use are among them.
     """
     found = ((need.path(), need.places()) for need in _needs())
-    return tuple(file for path, places in found for file in ((path,) if path else places))
+    files = [file for path, places in found for file in ((path,) if path else places)]
+    return (*files, *_interpreter())
+
+
+def folders() -> tuple[str, ...]:
+    """The folders of this package: an upgrade changes their times, and versions() with them."""
+    root = __file__.rpartition("/decompose/")[0]
+    return (root, *(f"{root}/{room}" for room in _ROOMS))
+
+
+def _code() -> str:
+    """Digest of this package's source: two states of it with one version number decode differently."""
+    from _blake2 import blake2b
+
+    state = blake2b(digest_size=8)
+    for folder in folders():
+        for name in sorted(name for name in posix.listdir(folder) if name.endswith(".py")):
+            with open(f"{folder}/{name}", "rb") as file:
+                state.update(file.read())
+    return str(state.hexdigest())
+
+
+def _interpreter() -> tuple[str, ...]:
+    from os.path import exists, realpath
+
+    triplet = getattr(sys.implementation, "_multiarch", "")
+    libraries = [f"/usr/lib/{triplet}/{name}" for name in ("libz.so.1", "libbz2.so.1.0", "liblzma.so.5")]
+    return (realpath(sys.executable), *(realpath(file) for file in libraries if exists(file)))
 
 
 def table() -> tuple[Row, ...]:

@@ -8,6 +8,7 @@ an end of file, and a cut mail on its way.
 import posix
 import select
 from _signal import SIGKILL, SIGPIPE, SIGXFSZ
+from time import monotonic, sleep
 
 from amavis_pipe.model import ForwardTrouble
 from amavis_pipe.text import ascii_of
@@ -56,13 +57,32 @@ def _started(message: int, said: int, argv: list[bytes]) -> int:
 
 def _waited(pid: int, timeout: int) -> int:
     """The child's wait status; after `timeout` seconds, its death by our hand."""
-    watch = posix.pidfd_open(pid)
+    if not _ends_within(pid, timeout):
+        posix.kill(pid, SIGKILL)
+    return posix.waitpid(pid, 0)[1]
+
+
+def _ends_within(pid: int, timeout: int) -> bool:
+    """Whether the child ends in time. No error leaves this: the mail may be on its way already."""
+    try:
+        watch = posix.pidfd_open(pid)
+    except OSError:  # no descriptor left, or a container that forbids the call
+        return _is_seen_to_end(pid, timeout)
     poll = select.poll()
     poll.register(watch, select.POLLIN)
-    if not poll.poll(timeout * 1000):
-        posix.kill(pid, SIGKILL)
+    ended = bool(poll.poll(timeout * 1000))
     posix.close(watch)
-    return posix.waitpid(pid, 0)[1]
+    return ended
+
+
+def _is_seen_to_end(pid: int, timeout: int) -> bool:
+    """The same by looking from time to time."""
+    deadline = monotonic() + timeout
+    while monotonic() < deadline:
+        if posix.waitid(posix.P_PID, pid, posix.WEXITED | posix.WNOHANG | posix.WNOWAIT):
+            return True
+        sleep(0.05)
+    return False
 
 
 def _end(status: int) -> str:

@@ -10,9 +10,9 @@ verify.py. This module is imported by the filter on need: it stays light.
 import posix
 from _signal import SIGKILL, SIGXCPU
 from select import POLLIN, poll
-from syslog import LOG_WARNING, syslog
 from time import monotonic
 
+from amavis_pipe import journal
 from amavis_pipe.budget import Budget
 from amavis_pipe.jail.verify import Account
 from amavis_pipe.jail.wire import LINE, Jailed
@@ -196,7 +196,7 @@ def _raise_trouble(account: Account) -> None:
     if account.jailed is None:
         raise SandboxTrouble("sandbox: the child died before it stood")
     if not (account.jailed.landlock and account.jailed.seccomp):
-        syslog(LOG_WARNING, "sandbox: incomplete, and sandbox = prefer")
+        journal.log(journal.WARNING, "sandbox: incomplete, and sandbox = prefer")
 
 
 def _grade_unopened(account: Account, given: list[Part]) -> None:

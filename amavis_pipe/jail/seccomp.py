@@ -42,7 +42,8 @@ bpf 321 280, perf_event_open 298 241, userfaultfd 323 282, keyctl 250 219, add_k
 request_key 249 218, init_module 175 105, finit_module 313 273, delete_module 176 106, kexec_load 246 104,
 kexec_file_load 320 294, reboot 169 142, syslog 103 116, shmget 29 194, shmat 30 196, shmctl 31 195,
 msgget 68 186, msgsnd 69 189, msgrcv 70 188, msgctl 71 187, semget 64 190, semop 65 193, semctl 66 191,
-semtimedop 220 192, mq_open 240 180, mq_unlink 241 181, memfd_secret 447 447, lookup_dcookie 212 18,
+semtimedop 220 192, mq_open 240 180, mq_unlink 241 181, memfd_secret 447 447,
+memfd_create 319 279, lookup_dcookie 212 18,
 vhangup 153 58, iopl 172 -1, ioperm 173 -1, modify_ldt 154 -1, uselib 134 -1"""
 DENIED = (SOCKETS, PROCESSES, EXECUTE, FILES, KERNEL)
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amavis_pipe.config import load
+from amavis_pipe import settings
+from amavis_pipe.config import clamav, load
 from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS
 from amavis_pipe.settings import Settings, SettingsError
 
@@ -148,7 +149,8 @@ def test_every_file_that_was_read_is_told_with_what_it_was(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text(f'[[scanner]]\nname = "clamd"\nconf = "{conf}"\n')
     _, files = load.load(os.fsencode(path))
-    assert [name for name, _ in files] == [os.fsencode(path), os.fsencode(conf)]
+    assert [name for name, _ in files][:2] == [os.fsencode(path), os.fsencode(conf)]
+    assert os.path.dirname(os.fsencode(load.__file__)) in [name for name, _ in files]
     assert all(seen is not None for _, seen in files)
 
 
@@ -236,3 +238,39 @@ class TestClamdRow:
     def test_the_built_in_check_has_no_place_and_no_limit(self):
         (found,) = values('scanners = ["builtin"]')["rows"]
         assert (found["at"], found["databases"], found["largest"]) == ("", b"", 0)
+
+
+CLAMD_CONF = "LocalSocket {folder}/clamd.ctl\nDatabaseDirectory {folder}/db\nMaxFileSize 7M\nTCPSocket 3399\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "named", "databases", "largest"),
+    [
+        ("{folder}/clamd.ctl", False, "{folder}/db", 7 << 20),
+        ("{folder}/other.ctl", True, "{folder}/db", 7 << 20),
+        ("{folder}/other.ctl", False, "", 25 << 20),
+        ("127.0.0.1:3399", False, "", 7 << 20),
+        ("192.0.2.1:3399", False, "", 25 << 20),
+    ],
+    ids=["its socket", "named in the row", "another clamd's socket", "its port", "another host"],
+)
+def test_a_clamd_conf_counts_for_its_own_clamd_alone(tmp_path, monkeypatch, at, named, databases, largest):
+    conf = tmp_path / "clamd.conf"
+    conf.write_text(CLAMD_CONF.format(folder=tmp_path))
+    real = clamav._read
+    monkeypatch.setattr(clamav, "_read", lambda path: real(os.fsencode(conf)))
+    given = {"name": "clamd", "via": "clamd", "at": at.format(folder=tmp_path)}
+    row = clamav.clamd_row(given | ({"conf": str(conf)} if named else {}), [])
+    assert row["databases"] == databases.format(folder=tmp_path).encode()
+    assert row["largest"] == largest
+
+
+def test_a_snapshot_by_code_with_other_options_is_a_miss(tmp_path):
+    os.chmod(tmp_path, 0o700)
+    path = tmp_path / "settings.toml"
+    path.write_text(f'state = "{tmp_path}"\nscanners = ["builtin"]\n')
+    name = os.fsencode(path)
+    values, files = load.load(name)
+    del values["limits.hard_seconds"]
+    settings._save_snapshot(values, name, files)
+    assert settings.read(name).hard_seconds == 540

@@ -102,11 +102,21 @@ def test_the_table_for_people_shows_what_is_there():
 
 def test_the_key_of_facts_knows_the_library(no_libarchive):
     assert "libarchive missing" in registry.versions()
-    assert registry.watched() == ("/nowhere/libarchive.so.13",)
+    assert registry.watched()[0] == "/nowhere/libarchive.so.13"
 
 
 def test_a_library_that_comes_or_goes_changes_the_key_of_facts(monkeypatch):
     before = registry.versions()
-    assert [path.rpartition("/")[2] for path in registry.watched()] == ["libarchive.so.13"]
+    watched = [path.rpartition("/")[2] for path in registry.watched()]
+    assert "libarchive.so.13" in watched
+    assert {name.partition(".so")[0] for name in watched} >= {"libz", "libbz2", "liblzma"}
     monkeypatch.setattr("amavis_pipe.decompose.libarchive.places", lambda: ())
+    assert registry.versions() != before
+
+
+def test_other_code_under_the_same_version_number_changes_the_key_of_facts(monkeypatch, tmp_path):
+    before = registry.versions()
+    (tmp_path / "new.py").write_text("x = 1")
+    folders = registry.folders()
+    monkeypatch.setattr(registry, "folders", lambda: (*folders, str(tmp_path)))
     assert registry.versions() != before

@@ -426,7 +426,7 @@ def test_a_kernel_without_landlock_is_said_so(run, monkeypatch):
 def test_prefer_goes_on_with_what_there_is(run, monkeypatch):
     logged = []
     monkeypatch.setattr(landlock, "version", lambda: 0)
-    monkeypatch.setattr(sandbox, "syslog", lambda level, text: logged.append(text))
+    monkeypatch.setattr(sandbox.journal, "log", lambda level, text: logged.append(text))
     parts, findings = run(lambda blob, sink: sink.add([b"here"]), mode="prefer")
     assert parts[0].blob.head(9) == b"here" and findings == []
     assert len(logged) == 1

@@ -44,7 +44,6 @@ CHEAP = {
     "gc",
     "mmap",
     "select",
-    "syslog",
 }
 HOT = {
     "amavis_pipe",

@@ -1,0 +1,92 @@
+"""journal: one line to the log, one record to disk; neither can hold up or harm a mail."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from amavis_pipe import journal
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch):
+    """The log's socket of a kind, listening in a folder of its own."""
+    place = str(tmp_path / "log")
+    monkeypatch.setattr(journal, "LOG", place)
+    opened = []
+
+    def listen(kind):
+        listening = socket.socket(socket.AF_UNIX, kind)
+        listening.bind(place)
+        opened.append(listening)
+        return listening
+
+    yield listen
+    for one in opened:
+        one.close()
+
+
+def test_a_line_arrives_as_syslog_writes_it(log):
+    listening = log(socket.SOCK_DGRAM)
+    assert journal.log(journal.INFO, "a line")
+    text = listening.recv(4096).decode()
+    assert text.startswith("<22>")  # mail.info
+    assert text.endswith(f" amavis-pipe[{os.getpid()}]: a line")
+
+
+def test_a_daemon_that_listens_on_a_stream_gets_it_too(log):
+    listening = log(socket.SOCK_STREAM)
+    listening.listen(1)
+    taken = []
+
+    def take():
+        connection, _ = listening.accept()
+        with connection:
+            taken.append(connection.recv(4096))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert journal.log(journal.ERR, "x")
+    thread.join()
+    assert taken[0].endswith(b": x\0")
+
+
+def test_a_long_line_is_cut(log):
+    listening = log(socket.SOCK_DGRAM)
+    journal.log(journal.INFO, "y" * 5000)
+    assert listening.recv(8192).count(b"y") <= journal.LONGEST + 10
+
+
+def test_a_daemon_that_takes_nothing_is_not_waited_for(log, monkeypatch):
+    log(socket.SOCK_DGRAM)
+    monkeypatch.setattr(journal, "PATIENCE", 0.01)
+    sent = 0
+    while journal.log(journal.INFO, "z" * 800):
+        sent += 1
+        assert sent < 10_000
+    assert not journal.log(journal.INFO, "z")
+
+
+def test_without_a_daemon_it_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "LOG", str(tmp_path / "nowhere"))
+    assert not journal.log(journal.INFO, "x")
+
+
+def test_a_record_is_appended_and_a_folder_that_is_not_there_is_no_failure(tmp_path):
+    folder = str(tmp_path).encode()
+    assert journal.append(folder, "one") and journal.append(folder, "two")
+    (path,) = tmp_path.iterdir()
+    assert path.read_text() == "one\ntwo\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not journal.append(folder + b"/nowhere", "x")
+
+
+def test_a_record_never_goes_through_a_link(tmp_path):
+    journal.append(str(tmp_path).encode(), "x")
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    (tmp_path / "elsewhere").write_text("")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert not journal.append(str(tmp_path).encode(), "x")
+    assert (tmp_path / "elsewhere").read_text() == ""
