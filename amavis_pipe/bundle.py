@@ -35,10 +35,11 @@ class Finder:
         row = self._rows.get(name)
         if row is None:
             return None
-        spec = Spec(name, self, origin=row[1], is_package=row[0])
+        origin = f"{FOLDER}/{row[1]}"
+        spec = Spec(name, self, origin=origin, is_package=row[0])
         spec.has_location = True
         if row[0]:
-            spec.submodule_search_locations.append(row[1].rpartition("/")[0])
+            spec.submodule_search_locations.append(origin.rpartition("/")[0])
         return spec
 
     def create_module(self, spec: object) -> None:
@@ -64,7 +65,7 @@ def use() -> bool:
 
 
 def read() -> "Rows | None":
-    """The bundle's rows by module name: (is a package, path, size, time, code), or None."""
+    """The bundle's rows by module name, or None: (is a package, path below FOLDER, size, time, code)."""
     try:
         fd = posix.open(PATH, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
@@ -72,14 +73,14 @@ def read() -> "Rows | None":
         finally:
             posix.close(fd)
         version, rows = marshal.loads(data)
-        if version != sys.version or not all(_fresh(row) for row in rows.values()):
+        if version != sys.version or not all(_fresh(*row) for row in rows.values()):
             return None
-    except (OSError, ValueError, EOFError, TypeError):
+    except (OSError, ValueError, EOFError, TypeError, AttributeError):
         return None
     found: Rows = rows
     return found
 
 
-def _fresh(row: "tuple[bool, str, int, int, bytes]") -> bool:
-    found = posix.stat(row[1])
-    return found.st_size == row[2] and found.st_mtime_ns == row[3]
+def _fresh(package: bool, path: str, size: int, time: int, code: bytes) -> bool:
+    found = posix.stat(f"{FOLDER}/{path}")
+    return found.st_size == size and found.st_mtime_ns == time

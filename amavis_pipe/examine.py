@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 sys.modules[__name__].__class__ = Room
 
-FORMAT = b"facts 1"
-FILE_FORMAT = b"file 1"
+FORMAT = b"facts 2"
+FILE_FORMAT = b"file 2"
 PASSING = ("limit:seconds", "limit:memory", "crash:", "poison")
 """Findings that another run may not have: facts with one are not kept."""
 
@@ -57,7 +57,7 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
 
         return decompose(canonical, settings, memory)
 
-    return _examined((FORMAT, mail.key), canonical, apart, settings, cache)
+    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache)
 
 
 def examine_file(
@@ -76,7 +76,8 @@ def examine_file(
 
         return decompose_file(raw, names, canonical, settings, memory)
 
-    return _examined((FILE_FORMAT, content), canonical, apart, settings, cache)
+    scanned = mail.scanned if mail is not None else None
+    return _examined((FILE_FORMAT, content), scanned, apart, settings, cache)
 
 
 def _examined(

@@ -9,6 +9,7 @@ takes no text for mail that begins with Content-Type.
 
 import posix
 from _blake2 import blake2b
+from itertools import chain
 
 from amavis_pipe.mime import header
 from amavis_pipe.model import SpoolTrouble
@@ -42,6 +43,7 @@ TRACE = frozenset(
 )
 """Fields left out of the canonical mail; RFC 5322 3.6.7, RFC 6376, RFC 8601, RFC 8617."""
 _FIRST = (b"from", b"subject")
+INTRODUCTION = b"Subject:\n"
 _CLEAN = bytes(range(32, 127)) + b"\t\r\n"
 
 
@@ -51,11 +53,12 @@ class Mail:
     raw        the bytes as they came
     sha256     of them, in hex
     head       its header: fields with their offsets in raw
-    canonical  what is decomposed and scanned
+    canonical  what is decomposed
+    scanned    the same as scanners get it as a whole: where the head is irregular, with a line before it
     key        digest of canonical, 32 bytes
     """
 
-    __slots__ = ("canonical", "head", "key", "raw", "sha256")
+    __slots__ = ("canonical", "head", "key", "raw", "scanned", "sha256")
 
     def __init__(self, raw: Blob, sha256: str, folder: bytes) -> None:
         self.raw = raw
@@ -64,6 +67,7 @@ class Mail:
         self.head = header.read(view, 0, raw.size)
         pieces = canonical_head(view, self.head)
         self.canonical = Store(folder, memory=2 * SMALL).put(_joined(pieces, raw, self.head.body))
+        self.scanned = self.canonical if self.head.regular else _introduced(self.canonical, folder)
         self.key = _digest(self.canonical)
 
 
@@ -108,7 +112,12 @@ def canonical_head(view: "View", head: header.Head) -> list[bytes]:
         else:
             kept.append(text)
     end = head.fields[-1].end if head.fields else 0
-    return [first or b"Subject:\n", *kept, whole[end:]]
+    return [first or INTRODUCTION, *kept, whole[end:]]
+
+
+def _introduced(canonical: Blob, folder: bytes) -> Blob:
+    """The mail behind a field that clamd knows mail by: an odd first line would hide it."""
+    return Store(folder, memory=2 * SMALL).put(chain((INTRODUCTION,), canonical.chunks()))
 
 
 def _gathered(fd: int) -> bytes:

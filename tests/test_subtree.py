@@ -89,6 +89,23 @@ def test_another_name_is_another_hint_and_opens_it_again(site):
     assert site.opened == 2
 
 
+def test_of_several_archives_opened_by_one_child_none_is_remembered(site):
+    """A child that one of them took over could lie about the other."""
+    archives = [zipped(**{"a.txt": b"one"}), zipped(**{"b.txt": b"two"})]
+    site.facts(mail_with(zipped(**{"in.zip": archives[0]})))  # opened alone: remembered
+    site.opened = 0
+
+    from email.message import EmailMessage
+
+    both = EmailMessage()
+    both["Subject"] = "x"
+    for archive in archives:
+        both.add_attachment(archive, maintype="application", subtype="zip", filename="a.zip")
+    site.facts(both.as_bytes())
+    site.facts(mail_with(archives[0]))
+    assert site.opened == 3
+
+
 def test_an_infected_member_is_found_again_under_its_new_path(site):
     from amavis_pipe.scan.builtin import eicar
 

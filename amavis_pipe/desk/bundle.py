@@ -22,7 +22,7 @@ def write() -> Path:
     rows = {}
     for room in ROOMS:
         for path in sorted((root / room).glob("*.py")):
-            rows[_name(root, path)] = _row(path)
+            rows[_name(root, path)] = _row(root, path)
     target = Path(bundle.PATH)
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
@@ -37,12 +37,13 @@ def _name(root: Path, path: Path) -> str:
     return ".".join(part for part in inside.parts if part != "__init__")
 
 
-def _row(path: Path) -> tuple[bool, str, int, int, bytes]:
+def _row(root: Path, path: Path) -> tuple[bool, str, int, int, bytes]:
     found = path.stat()
     flags = __future__.annotations.compiler_flag
-    code = compile(path.read_bytes(), str(path), "exec", flags, dont_inherit=True, optimize=2)
+    inside = str(path.relative_to(root))
+    code = compile(path.read_bytes(), inside, "exec", flags, dont_inherit=True, optimize=2)
     package = path.name == "__init__.py"
-    return (package, str(path), found.st_size, found.st_mtime_ns, marshal.dumps(code))
+    return (package, inside, found.st_size, found.st_mtime_ns, marshal.dumps(code))
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ def decompose(
     if name is not None:
         facts = dissect.decompose_file(raw, (name,) if name else (), None, site)
     else:
-        canonical = intake.Mail(raw, raw.sha256(), site.work).canonical
-        facts = dissect.decompose(canonical, site)
-        _close(raw, canonical)
+        mail = intake.Mail(raw, raw.sha256(), site.work)
+        facts = dissect.decompose(mail.canonical, site)
+        _close(raw, mail.canonical, mail.scanned)
     if into is not None:
         try:
             _write_parts(facts.parts, into)
@@ -105,7 +105,7 @@ def examine(fd: int, settings: Settings, name: bytes | None = None) -> Facts:
         facts, others = examine_file(raw, (name,) if name else (), None, site, cache).facts, (raw,)
     else:
         mail = intake.Mail(raw, raw.sha256(), site.work)
-        facts, others = _examine_mail(mail, site, cache).facts, (raw, mail.canonical)
+        facts, others = _examine_mail(mail, site, cache).facts, (raw, mail.canonical, mail.scanned)
     _release(facts, *others)
     return facts
 

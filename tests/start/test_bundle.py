@@ -1,7 +1,10 @@
 """The bundle of hot modules: used when fresh, and otherwise as if it weren't there."""
 
+import marshal
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,6 @@ MAIL = b"Subject: x\n\nhello\n"
 
 @pytest.fixture
 def site():
-    import shutil
-
     made = make()
     built = made.folder / "build.py"
     built.write_text(
@@ -52,12 +53,28 @@ def test_a_module_of_the_same_size_and_another_time_makes_it_stale(site):
     assert not used(site)
 
 
+def test_a_copy_of_the_package_runs_its_own_code(site):
+    """cp -a keeps sizes and times: the copy's bundle must not lead back to the original."""
+    copy = site.folder / "copy"
+    shutil.copytree(site.folder / "amavis_pipe", copy / "amavis_pipe", symlinks=True)
+    code = f"import sys; sys.path.insert(0, {str(copy)!r}); from amavis_pipe import bundle; print(bundle.use()); import amavis_pipe.policy as p; print(p.__file__)"
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["True", f"{copy}/amavis_pipe/policy.py"]
+    (copy / "amavis_pipe/policy.py").write_text("CHANGED = True")
+    done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.startswith("False")
+
+
 def test_a_removed_module_makes_it_stale(site):
     (site.folder / "amavis_pipe/notice.py").unlink()
     assert not used(site)
 
 
-@pytest.mark.parametrize("damage", [b"", b"x", b"\xff" * 50, None], ids=["empty", "a byte", "junk", "cut"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"x", b"\xff" * 50, marshal.dumps((sys.version, [1])), None],
+    ids=["empty", "a byte", "junk", "no rows", "cut"],
+)
 def test_a_damaged_bundle_is_not_used(site, damage):
     data = site.bundle.read_bytes()
     site.bundle.write_bytes(data[: len(data) // 2] if damage is None else damage)

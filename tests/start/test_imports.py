@@ -42,6 +42,7 @@ CHEAP = {
     "binascii",
     "errno",
     "gc",
+    "itertools",
     "mmap",
     "select",
 }
