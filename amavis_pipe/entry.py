@@ -163,8 +163,7 @@ def _take_output() -> int:
     the end bounce, a delivered mail. -1 if there is no fd 1.
     """
     try:
-        kept = posix.dup(1)
-        posix.set_inheritable(kept, False)
+        kept = posix.dup(1)  # not inherited by children
     except OSError:
         kept = -1
     null = posix.open("/dev/null", posix.O_RDWR)

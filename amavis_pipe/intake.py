@@ -13,7 +13,7 @@ from itertools import chain
 
 from amavis_pipe.mime import header
 from amavis_pipe.model import SpoolTrouble
-from amavis_pipe.spool import CHUNK, SMALL, Blob, Store, unnamed, write_all
+from amavis_pipe.spool import SMALL, Blob, Store, unnamed, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ TRACE = frozenset(
 """Fields left out of the canonical mail; RFC 5322 3.6.7, RFC 6376, RFC 8601, RFC 8617."""
 _FIRST = (b"from", b"subject")
 INTRODUCTION = b"Subject:\n"
+PIPE = 1 << 16
+"""What a pipe holds (pipe(7)); a larger buffer would be mapped and unmapped for each read."""
 _CLEAN = bytes(range(32, 127)) + b"\t\r\n"
 
 
@@ -124,7 +126,7 @@ def _gathered(fd: int) -> bytes:
     """What comes on `fd` until the end of file, or until it is too much for memory."""
     pieces, size = [], 0
     while size <= SMALL:
-        piece = posix.read(fd, CHUNK)
+        piece = posix.read(fd, PIPE)
         if not piece:
             break
         pieces.append(piece)
@@ -135,7 +137,7 @@ def _gathered(fd: int) -> bytes:
 def _spooled(first: bytes, fd: int, folder: bytes) -> Blob:
     spool = unnamed(folder)
     write_all(spool, (first,))
-    write_all(spool, iter(lambda: posix.read(fd, CHUNK), b""))
+    write_all(spool, iter(lambda: posix.read(fd, PIPE), b""))
     return Blob(None, spool, 0, posix.fstat(spool).st_size)
 
 

@@ -10,6 +10,7 @@ not hang a mail that was delivered already.
 
 import posix
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, socket
+from errno import EPIPE, EPROTOTYPE
 from time import gmtime, localtime, strftime
 
 from amavis_pipe.text import ascii_of
@@ -52,19 +53,24 @@ def log(level: int, line: str) -> bool:
     """
     stamp = strftime("%b %d %H:%M:%S", localtime())
     data = f"<{MAIL | level}>{stamp} amavis-pipe[{posix.getpid()}]: {line[:LONGEST]}".encode()
-    return _sent(data, SOCK_DGRAM) or _sent(data + b"\0", SOCK_STREAM)
+    failed = _send(data, SOCK_DGRAM)
+    if failed == EPROTOTYPE:
+        failed = _send(data + b"\0", SOCK_STREAM)
+    return not failed
 
 
-def _sent(data: bytes, kind: int) -> bool:
+def _send(data: bytes, kind: int) -> int:
+    """Send all of it or nothing; the error number, or 0."""
     connection = socket(AF_UNIX, kind | SOCK_CLOEXEC)
     try:
         connection.settimeout(PATIENCE)
         connection.connect(LOG)
-        return connection.send(data) == len(data)
-    except OSError:
-        return False
+        connection.send(data)
+    except OSError as error:
+        return error.errno or EPIPE  # a time-out has no number
     finally:
         connection.close()
+    return 0
 
 
 def summary(envelope: "Envelope", facts: "Facts", verdict: "Verdict", cached: bool, cpu: float) -> str:

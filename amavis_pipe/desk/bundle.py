@@ -14,6 +14,8 @@ from amavis_pipe import bundle
 
 ROOMS = ("", "mime", "forward")
 """The folders that hold hot modules."""
+SELDOM = ("bundle.py", "file.py", "mapping.py", "notice.py", "quarantine.py", "uu.py", "words.py")
+"""Those that an ordinary mail needs not: each would be one more file to look at."""
 
 
 def write() -> Path:
@@ -22,7 +24,8 @@ def write() -> Path:
     rows = {}
     for room in ROOMS:
         for path in sorted((root / room).glob("*.py")):
-            rows[_name(root, path)] = _row(root, path)
+            if path.name not in SELDOM:
+                rows[_name(root, path)] = _row(root, path)
     target = Path(bundle.PATH)
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")

@@ -66,7 +66,7 @@ def test_a_copy_of_the_package_runs_its_own_code(site):
 
 
 def test_a_removed_module_makes_it_stale(site):
-    (site.folder / "amavis_pipe/notice.py").unlink()
+    (site.folder / "amavis_pipe/policy.py").unlink()
     assert not used(site)
 
 
@@ -90,6 +90,6 @@ def test_the_bundle_holds_every_hot_module(site):
         "amavis_pipe.entry",
         "amavis_pipe.mime",
         "amavis_pipe.mime.reader",
-        "amavis_pipe.forward.file",
+        "amavis_pipe.forward.sendmail",
     } <= set(names)
     assert not [name for name in names if "desk" in name or "config" in name]
