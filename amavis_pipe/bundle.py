@@ -3,6 +3,9 @@
 Written beside the byte code by `python -m amavis_pipe.desk.bundle` (the set-up script does it), like a
 .pyc: keyed by the interpreter's version and by size and time of every source file. A missing, stale or
 damaged bundle is not used, and modules are imported as usual; nothing else ever differs.
+
+Modules that a module needs are run before it, without a round through the import system for each: that
+takes a third of the time. The file: four bytes of length, a marshalled (version, rows), the code.
 """
 
 import gc
@@ -12,10 +15,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, ModuleType
+    from types import ModuleType
     from typing import Any
 
-    Rows = dict[str, tuple[bool, str, int, int, bytes]]
+    Row = tuple[bool, str, int, int, int, int, tuple[str, ...]]
+    """Is a package, path below FOLDER, size and time of the source, where its code is, what it needs."""
 
 FOLDER = __file__.rpartition("/")[0]
 PATH = f"{FOLDER}/__pycache__/hot.{sys.implementation.cache_tag}.bundle"
@@ -27,60 +31,85 @@ Spec = sys.modules["_frozen_importlib"].ModuleSpec
 class Finder:
     """Finds and loads the modules of a bundle (a meta path finder and loader, PEP 451)."""
 
-    def __init__(self, rows: "Rows") -> None:
-        self._rows = rows
+    def __init__(self, rows: "dict[str, Row]", code: memoryview) -> None:
+        self.rows = rows
+        self._code = code
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> "Any":
-        """The spec of a module that is in the bundle, else None."""
-        row = self._rows.get(name)
+        """The spec of a module that is in the bundle, else None; what it needs is loaded by then."""
+        row = self.rows.get(name)
         if row is None:
             return None
-        origin = f"{FOLDER}/{row[1]}"
-        spec = Spec(name, self, origin=origin, is_package=row[0])
-        spec.has_location = True
-        if row[0]:
-            spec.submodule_search_locations.append(origin.rpartition("/")[0])
-        return spec
+        for other in row[6]:
+            if other not in sys.modules:
+                self._load(other)
+        return self._spec(name)
 
     def create_module(self, spec: object) -> None:
         """Let the interpreter make it."""
 
     def exec_module(self, module: "ModuleType") -> None:
         """Run the module's code in it."""
-        exec(self._code(module.__name__), module.__dict__)  # noqa: S102
+        row = self.rows[module.__name__]
+        exec(marshal.loads(self._code[row[4] : row[5]]), module.__dict__)  # noqa: S102
 
-    def _code(self, name: str) -> "CodeType":
-        code: CodeType = marshal.loads(self._rows[name][4])
-        return code
+    def _load(self, name: str) -> None:
+        """Make and run a module of the bundle whose needs are met."""
+        module = sys.modules[name] = type(sys)(name)
+        spec = self._spec(name)
+        attributes = {
+            "__spec__": spec,
+            "__loader__": self,
+            "__file__": spec.origin,
+            "__package__": spec.parent,
+        }
+        if spec.submodule_search_locations is not None:
+            attributes["__path__"] = spec.submodule_search_locations
+        module.__dict__.update(attributes)
+        try:
+            self.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        parent, _, child = name.rpartition(".")
+        setattr(sys.modules[parent], child, module)
+
+    def _spec(self, name: str) -> "Any":
+        package, path, *_ = self.rows[name]
+        spec = Spec(name, self, origin=f"{FOLDER}/{path}", is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations.append(spec.origin.rpartition("/")[0])
+        return spec
 
 
 def use() -> bool:
     """Import from the bundle from here on, if there is a fresh one; whether there is."""
     gc.disable()  # while the code is read; entry.py goes on from there
-    rows = read()
-    if rows is None:
+    finder = read()
+    if finder is None:
         return False
-    sys.meta_path.insert(0, Finder(rows))
+    sys.meta_path.insert(0, finder)
     return True
 
 
-def read() -> "Rows | None":
-    """The bundle's rows by module name, or None: (is a package, path below FOLDER, size, time, code)."""
+def read() -> "Finder | None":
+    """What finds the modules of the bundle, or None if it can't be used."""
     try:
         fd = posix.open(PATH, posix.O_RDONLY | posix.O_CLOEXEC)
         try:
-            data = posix.read(fd, min(posix.fstat(fd).st_size, LARGEST))
+            data = memoryview(posix.read(fd, min(posix.fstat(fd).st_size, LARGEST)))
         finally:
             posix.close(fd)
-        version, rows = marshal.loads(data)
-        if version != sys.version or not all(_fresh(*row) for row in rows.values()):
+        end = 4 + int.from_bytes(data[:4], "big")
+        version, size, rows = marshal.loads(data[4:end])
+        if version != sys.version or size != len(data) - end or not all(map(_fresh, rows.values())):
             return None
-    except (OSError, ValueError, EOFError, TypeError, AttributeError):
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, IndexError):
         return None
-    found: Rows = rows
-    return found
+    return Finder(rows, data[end:])
 
 
-def _fresh(package: bool, path: str, size: int, time: int, code: bytes) -> bool:
-    found = posix.stat(f"{FOLDER}/{path}")
-    return found.st_size == size and found.st_mtime_ns == time
+def _fresh(row: "Row") -> bool:
+    found = posix.stat(f"{FOLDER}/{row[1]}")
+    return found.st_size == row[2] and found.st_mtime_ns == row[3]

@@ -5,9 +5,11 @@ Docstrings are left out of it, and annotations kept as text (PEP 563), since bot
 
 import __future__
 
+import ast
 import marshal
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from amavis_pipe import bundle
@@ -16,23 +18,40 @@ ROOMS = ("", "mime", "forward")
 """The folders that hold hot modules."""
 SELDOM = ("bundle.py", "file.py", "mapping.py", "notice.py", "quarantine.py", "uu.py", "words.py")
 """Those that an ordinary mail needs not: each would be one more file to look at."""
+LATER = {
+    "amavis_pipe.entry": "cache intake policy settings examine perform journal record forward.sendmail",
+    "amavis_pipe.dissect": "session",
+}
+"""What a module imports later on its way, and as well may at once."""
 
 
 def write() -> Path:
     """Compile the hot modules of this package into the bundle; its path. OSError if that fails."""
     root = Path(bundle.FOLDER)
-    rows = {}
-    for room in ROOMS:
-        for path in sorted((root / room).glob("*.py")):
-            if path.name not in SELDOM:
-                rows[_name(root, path)] = _row(root, path)
+    files = {_name(root, path): path for path in _hot(root)}
+    rows: dict[str, bundle.Row] = {}
+    code = b""
+    for name, path in files.items():
+        compiled, found = _compiled(root, path), path.stat()
+        inside, package = str(path.relative_to(root)), path.name == "__init__.py"
+        place = (len(code), len(code) + len(compiled))
+        rows[name] = (package, inside, found.st_size, found.st_mtime_ns, *place, _needs(name, files))
+        code += compiled
+    head = marshal.dumps((sys.version, len(code), rows))
     target = Path(bundle.PATH)
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
-    temporary.write_bytes(marshal.dumps((sys.version, rows)))
+    temporary.write_bytes(len(head).to_bytes(4, "big") + head + code)
     temporary.chmod(0o644)
     temporary.replace(target)
     return target
+
+
+def _hot(root: Path) -> Iterator[Path]:
+    for room in ROOMS:
+        for path in sorted((root / room).glob("*.py")):
+            if path.name not in SELDOM and path != root / "__init__.py":
+                yield path
 
 
 def _name(root: Path, path: Path) -> str:
@@ -40,13 +59,36 @@ def _name(root: Path, path: Path) -> str:
     return ".".join(part for part in inside.parts if part != "__init__")
 
 
-def _row(root: Path, path: Path) -> tuple[bool, str, int, int, bytes]:
-    found = path.stat()
+def _compiled(root: Path, path: Path) -> bytes:
     flags = __future__.annotations.compiler_flag
-    inside = str(path.relative_to(root))
-    code = compile(path.read_bytes(), inside, "exec", flags, dont_inherit=True, optimize=2)
-    package = path.name == "__init__.py"
-    return (package, inside, found.st_size, found.st_mtime_ns, marshal.dumps(code))
+    name = str(path.relative_to(root))
+    return marshal.dumps(compile(path.read_bytes(), name, "exec", flags, dont_inherit=True, optimize=2))
+
+
+def _needs(name: str, files: dict[str, Path]) -> tuple[str, ...]:
+    """The modules to be run before one, each behind what it needs itself."""
+    order: list[str] = []
+
+    def visit(one: str) -> None:
+        for other in _imported(one, files):
+            if other not in order:
+                visit(other)
+        if one not in order and one != name:
+            order.append(one)
+
+    visit(name)
+    for word in LATER.get(name, "").split():
+        visit("amavis_pipe." + word)
+    return tuple(order)
+
+
+def _imported(name: str, files: dict[str, Path]) -> list[str]:
+    """The modules of the bundle that one imports at its top level, and its package."""
+    wanted = [name.rpartition(".")[0]]
+    for node in ast.parse(files[name].read_bytes()).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            wanted += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+    return [one for one in wanted if one in files and one != name]
 
 
 if __name__ == "__main__":

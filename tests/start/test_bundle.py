@@ -13,6 +13,11 @@ from stand_in.filter_site import PYTHON, make
 MAIL = b"Subject: x\n\nhello\n"
 
 
+def no_rows() -> bytes:
+    head = marshal.dumps((sys.version, 0, [1]))
+    return len(head).to_bytes(4, "big") + head
+
+
 @pytest.fixture
 def site():
     made = make()
@@ -72,7 +77,7 @@ def test_a_removed_module_makes_it_stale(site):
 
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"x", b"\xff" * 50, marshal.dumps((sys.version, [1])), None],
+    [b"", b"x", b"\xff" * 50, no_rows(), None],
     ids=["empty", "a byte", "junk", "no rows", "cut"],
 )
 def test_a_damaged_bundle_is_not_used(site, damage):
@@ -83,7 +88,7 @@ def test_a_damaged_bundle_is_not_used(site, damage):
 
 
 def test_the_bundle_holds_every_hot_module(site):
-    code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from amavis_pipe import bundle; print(*sorted(bundle.read()))"
+    code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); from amavis_pipe import bundle; print(*sorted(bundle.read().rows))"
     done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
     names = done.stdout.split()
     assert {
@@ -93,3 +98,30 @@ def test_the_bundle_holds_every_hot_module(site):
         "amavis_pipe.forward.sendmail",
     } <= set(names)
     assert not [name for name in names if "desk" in name or "config" in name]
+
+
+def test_a_module_from_the_bundle_is_like_any_other(site):
+    """Its name, file, package, loader and place in its parent, whichever way it was loaded."""
+    show = (
+        "import sys; from amavis_pipe import bundle; {use}; import amavis_pipe.entry, amavis_pipe.dissect; "
+        "print(sorted((n, m.__file__, m.__package__, m.__spec__.name, m.__spec__.origin, "
+        "getattr(m, '__path__', None), m is eval(n, {{'amavis_pipe': amavis_pipe}})) "
+        "for n, m in sys.modules.items() if n in bundle.read().rows and n in {names!r}))"
+    )
+    names = ["amavis_pipe.model", "amavis_pipe.mime", "amavis_pipe.mime.reader", "amavis_pipe.dissect"]
+    shown = []
+    for use in ("bundle.use()", "pass"):
+        code = f"import sys; sys.path.insert(0, {str(site.folder)!r}); " + show.format(use=use, names=names)
+        done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, check=True, text=True)
+        shown.append(done.stdout)
+    assert shown[0] == shown[1]
+    assert shown[0].count("True") == len(names)
+
+
+def test_a_module_that_fails_in_the_bundle_leaves_75(site):
+    path = site.folder / "amavis_pipe/policy.py"
+    path.write_text("raise RuntimeError\n")
+    subprocess.run([PYTHON, "-I", "-S", str(site.folder / "build.py")], check=True, capture_output=True)
+    assert used(site)
+    done = site.run(MAIL, "-f", "a@x", "--", "b@x", env={"MAIL_CONFIG": "/etc/postfix"})
+    assert (done.status, done.out[:6]) == (75, b"4.3.0 ")
