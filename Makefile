@@ -8,7 +8,7 @@ help:
 	@echo 'make test    all checks and tests, with a real Postfix and clamd (contrib/test)'
 	@echo 'make check   formatting, lint, types, generated files, and the tests without e2e'
 	@echo 'make e2e     the end-to-end tests alone'
-	@echo 'make bench   CPU time for each mail'
+	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
 	@echo 'make clean   remove what tools left in this folder'
 
 try:
@@ -25,9 +25,7 @@ e2e:
 	sh contrib/test tests/e2e
 
 bench:
-	@echo 'Measures processes, so it wants a machine with nothing else to do, and perf or root.'
-	@test -x contrib/bench/run || { echo 'contrib/bench/run is missing'; exit 2; }
-	PYTHON=$(PYTHON) sh contrib/bench/run
+	/usr/bin/python3 contrib/bench/run.py
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
