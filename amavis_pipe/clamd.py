@@ -14,7 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amavis_pipe.model import Finding
     from amavis_pipe.session import Asked
-    from amavis_pipe.settings import Row
+    from amavis_pipe.settings import Identity, Row
+
+    Known = list[tuple[bytes, Identity]]
 
 
 class Scanner:
@@ -42,8 +44,14 @@ class Scanner:
                 self.version = session.version()
             finally:
                 session.close()
-            stamp = Stamp(repr((self.row.at, self.row.largest, self.version)).encode(), True)
+            stamp = self._version_stamp()
         return stamp
+
+    def _version_stamp(self) -> Stamp:
+        """From its VERSION, and its signatures on disk if they can be seen."""
+        seen = _signatures(self.row)
+        text = repr((self.row.at, self.row.largest, self.version, seen and seen[0])).encode()
+        return Stamp(text, seen is None or _is_old(seen[1], self.row, self._settle))
 
     def scan(self, items: "list[Asked]") -> "dict[str, list[Finding]]":
         """What it says of each (path, blob), by path, "" being the whole mail; ScannerTrouble."""
@@ -70,8 +78,22 @@ def disk_stamp(row: "Row", settle: int) -> "Stamp | None":
     when clamd's own check interval and as long again as `settle` have passed.
     """
     socket_file = identity(row.at.encode()) if row.at.startswith("/") else None
+    seen = _signatures(row)
+    if socket_file is None or seen is None:
+        return None
+    known, newest = seen
+    settled = newest + settle < socket_file[4] / 1e9 or _is_old(newest, row, settle)
+    return Stamp(repr((row.at, row.how, row.largest, socket_file, known)).encode(), settled)
+
+
+def _signatures(row: "Row") -> "tuple[Known, float] | None":
+    """What tells one state of signatures, engine and options from another, and the time of the last change.
+
+    None if they can't be listed here. Times are ctimes, which can't be set back; the folder's own
+    tells of a file that was removed, or renamed into place.
+    """
     folder = identity(row.databases) if row.databases else None
-    if socket_file is None or folder is None:
+    if folder is None:
         return None
     try:
         names = sorted(posix.listdir(row.databases))
@@ -79,8 +101,9 @@ def disk_stamp(row: "Row", settle: int) -> "Stamp | None":
         return None
     watched = [row.databases + b"/" + name for name in names] + list(row.watched)
     known = [(path, identity(path)) for path in watched]
-    # the folder's own ctime tells of a file that was removed, or renamed into place
-    newest = max([folder[4], *(seen[4] for _, seen in known if seen)])
-    made = socket_file[4] / 1e9
-    settled = newest / 1e9 + settle < made or newest / 1e9 + settle + row.self_check < time()
-    return Stamp(repr((row.at, row.how, row.largest, socket_file, known)).encode(), settled)
+    return known, max([folder[4], *(seen[4] for _, seen in known if seen)]) / 1e9
+
+
+def _is_old(newest: float, row: "Row", settle: int) -> bool:
+    """Whether the scanner's own check has come since, with time to load."""
+    return newest + settle + row.self_check < time()

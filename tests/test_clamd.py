@@ -306,3 +306,16 @@ class TestStamp:
         clamd_tcp.versions = ["ClamAV 1.4.6/27501/x"]
         assert asked.stamp().text != first.text
         assert clamd_tcp.scans == 0
+
+
+def test_over_tcp_signatures_on_disk_count_beside_the_version(clamd_tcp, tmp_path):
+    databases = tmp_path / "db"
+    databases.mkdir()
+    asked = scanner(clamd_tcp, tmp_path, databases=os.fsencode(databases))
+    before = asked.stamp()
+    assert before.text == asked.stamp().text
+    assert before.settled is False  # no socket tells since when it runs
+    (databases / "own.ndb").write_text("x")
+    assert asked.stamp().text != before.text
+    asked.row.self_check = -600
+    assert asked.stamp().settled is True

@@ -5,12 +5,17 @@ its signatures are) stands there.
 """
 
 import os
+import socket
+import sys
 from typing import Any
 
 from amavis_pipe import settings
 
 Values = dict[str, Any]
+Files = list[tuple[bytes, "settings.Identity"]]
 
+USUAL = b"/etc/clamav/clamd.conf"
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 DEFAULTS = {
     "DatabaseDirectory": "/var/lib/clamav",
@@ -39,18 +44,17 @@ NEVER = 1 << 40
 ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
 
 
-def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Values:
-    """The row with every field filled in; what was read is added to `files`."""
+def clamd_row(row: Values, files: Files) -> Values:
+    """The row with every field filled in; what was looked at is added to `files`."""
     if row["via"] == "builtin":
         return BUILT_IN | {"name": row["name"]}
-    path = str(row.get("conf") or "/etc/clamav/clamd.conf").encode()
-    files.append((path, settings.identity(path)))
-    conf = _read(path)
+    path = str(row.get("conf") or "").encode() or USUAL
+    conf = _read(path, files)
     at = row.get("at") or (DEFAULTS | (conf or {}))["LocalSocket"]
-    if not (row.get("conf") or _is_of(at, conf or {})):
-        conf = None  # that file describes another clamd
+    if not row.get("conf") and (conf is None or not _is_of(at, conf)):
+        path, conf = _conf_of(at, files)
     known = DEFAULTS | (conf or {})
-    ours = at.startswith("/") and conf is not None
+    ours = conf is not None and (at.startswith("/") or at.rpartition(":")[0] in LOOPBACK)
     how = row.get("how", "auto")
     stream = how == "stream" or (how == "auto" and not at.startswith("/"))
     return {
@@ -60,11 +64,41 @@ def clamd_row(row: Values, files: list[tuple[bytes, "settings.Identity"]]) -> Va
         "how": "stream" if stream else "descriptor",
         "timeout": row.get("timeout", 60),
         "databases": (row.get("databases") or (known["DatabaseDirectory"] if ours else "")).encode(),
-        "watched": (path, *ENGINE) if at.startswith("/") else (),
+        "watched": (path, *ENGINE) if ours else (),
         "self_check": (_number(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600) or NEVER,
         "largest": _largest(row, known if conf is not None else None, stream),
         "longest": _number(known["MaxScanTime"]) / 1000,
     }
+
+
+def _conf_of(at: str, files: Files) -> tuple[bytes, dict[str, str] | None]:
+    """The settings file of the clamd at `at`, where the usual one is about another; None if unknown.
+
+    It is the one that the process was started with which listens there.
+    """
+    files.append((at.encode(), settings.identity(at.encode())))  # another clamd may listen there later
+    path = _started_with(at) if at.startswith("/") else b""
+    conf = _read(path, files) if path else None
+    return path, conf if conf is not None and _is_of(at, conf) else None
+
+
+def _started_with(at: str) -> bytes:
+    """The settings file on the command line of the process that listens on a socket; b"" if unknown."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(at)
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        with open(f"/proc/{int.from_bytes(peer[:4], sys.byteorder)}/cmdline", "rb") as file:
+            words = file.read(1 << 16).split(b"\0")
+    except OSError:
+        return b""
+    for number, word in enumerate(words):
+        option, equals, value = word.partition(b"=")
+        if option in (b"-c", b"--config-file"):
+            found = value if equals else (words[number + 1 : number + 2] or [b""])[0]
+            return found if found.startswith(b"/") else b""
+    return b""
 
 
 def _is_of(at: str, conf: dict[str, str]) -> bool:
@@ -72,7 +106,7 @@ def _is_of(at: str, conf: dict[str, str]) -> bool:
     if at.startswith("/"):
         return os.path.realpath(conf.get("LocalSocket", "")) == os.path.realpath(at)
     host, _, port = at.rpartition(":")
-    return host in ("127.0.0.1", "[::1]", "localhost") and conf.get("TCPSocket") == port
+    return host in LOOPBACK and conf.get("TCPSocket") == port
 
 
 def _largest(row: Values, known: dict[str, str] | None, stream: bool) -> int:
@@ -91,8 +125,9 @@ def _number(text: str) -> int:
     return int(digits) * factor if digits.isascii() and digits.isdigit() else 0
 
 
-def _read(path: bytes) -> dict[str, str] | None:
+def _read(path: bytes, files: Files) -> dict[str, str] | None:
     """The options of a clamd.conf, the last value of each; None if it can't be read."""
+    files.append((path, settings.identity(path)))
     try:
         text = settings.slurp(path).decode("utf-8", "replace")
     except OSError:

@@ -1,6 +1,7 @@
 """The settings file: what it may hold, and what is said of what it may not."""
 
 import os
+import subprocess
 
 import pytest
 from hypothesis import given
@@ -223,7 +224,7 @@ class TestClamdRow:
 
     def test_a_stream_is_limited_by_its_length_too(self, row):
         found = row("StreamMaxLength 5M\n", 'at = "127.0.0.1:3310"\n')
-        assert (found["how"], found["largest"], found["databases"]) == ("stream", 5 * MIB, b"")
+        assert (found["how"], found["largest"], found["databases"]) == ("stream", 5 * MIB, b"/var/lib/clamav")
 
     def test_without_the_file_a_careful_limit_holds(self, row):
         assert row()["largest"] == 25 * MIB
@@ -249,7 +250,7 @@ CLAMD_CONF = "LocalSocket {folder}/clamd.ctl\nDatabaseDirectory {folder}/db\nMax
         ("{folder}/clamd.ctl", False, "{folder}/db", 7 << 20),
         ("{folder}/other.ctl", True, "{folder}/db", 7 << 20),
         ("{folder}/other.ctl", False, "", 25 << 20),
-        ("127.0.0.1:3399", False, "", 7 << 20),
+        ("127.0.0.1:3399", False, "{folder}/db", 7 << 20),
         ("192.0.2.1:3399", False, "", 25 << 20),
     ],
     ids=["its socket", "named in the row", "another clamd's socket", "its port", "another host"],
@@ -257,8 +258,7 @@ CLAMD_CONF = "LocalSocket {folder}/clamd.ctl\nDatabaseDirectory {folder}/db\nMax
 def test_a_clamd_conf_counts_for_its_own_clamd_alone(tmp_path, monkeypatch, at, named, databases, largest):
     conf = tmp_path / "clamd.conf"
     conf.write_text(CLAMD_CONF.format(folder=tmp_path))
-    real = clamav._read
-    monkeypatch.setattr(clamav, "_read", lambda path: real(os.fsencode(conf)))
+    monkeypatch.setattr(clamav, "USUAL", os.fsencode(conf))
     given = {"name": "clamd", "via": "clamd", "at": at.format(folder=tmp_path)}
     row = clamav.clamd_row(given | ({"conf": str(conf)} if named else {}), [])
     assert row["databases"] == databases.format(folder=tmp_path).encode()
@@ -274,3 +274,27 @@ def test_a_snapshot_by_code_with_other_options_is_a_miss(tmp_path):
     del values["limits.hard_seconds"]
     settings._save_snapshot(values, name, files)
     assert settings.read(name).hard_seconds == 540
+
+
+@pytest.mark.parametrize("words", [["-c", "{conf}"], ["--config-file={conf}"], ["--config-file", "{conf}"]])
+def test_a_clamd_tells_its_settings_by_its_command_line(tmp_path, words):
+    """The usual file is about another socket: the process that listens is asked, so to say."""
+    conf, at = tmp_path / "own.conf", tmp_path / "own.ctl"
+    conf.write_text(f"LocalSocket {at}\nDatabaseDirectory {tmp_path}/own\n")
+    listen = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
+    program = tmp_path / "clamd"
+    program.write_text(listen + "print(flush=True); s.accept()\n")
+    given = [word.format(conf=conf) for word in words]
+    command = ["/usr/bin/python3", "-I", "-S", str(program), str(at), *given]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as clamd:
+        assert clamd.stdout.readline()
+        files = []
+        row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": str(at)}, files)
+    assert row["databases"] == os.fsencode(tmp_path / "own")
+    assert os.fsencode(conf) in [name for name, _ in files]
+    assert (os.fsencode(at), settings.identity(os.fsencode(at))) in files
+
+
+def test_a_socket_where_nobody_listens_tells_nothing(tmp_path):
+    row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": str(tmp_path / "nobody.ctl")}, [])
+    assert row["databases"] == b""
