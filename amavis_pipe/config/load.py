@@ -10,7 +10,7 @@ from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config.clamav import clamd_row
-from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Option, Type
+from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Type
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
@@ -202,8 +202,3 @@ def _shown(raw: Any) -> str:
         return str(raw).lower()
     text = f'"{raw}"' if isinstance(raw, str) else str(raw)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def row_options() -> tuple[Option, ...]:
-    """The fields a `[[scanner]]` table may have."""
-    return ROW_OPTIONS

@@ -290,7 +290,12 @@ ROW_OPTIONS = (
     Option("name", Type("a name of letters, digits, - and _", _words), "", "Used in `scanners` and reports."),
     Option("via", choice("clamd", "builtin"), "clamd", "The protocol."),
     Option("at", Type('a socket path or "HOST:PORT"', _is(str)), "", "Default: what clamd.conf says."),
-    Option("conf", Type("an absolute path", _is(str)), "/etc/clamav/clamd.conf", "clamd's own settings."),
+    Option(
+        "conf",
+        Type("an absolute path", _is(str)),
+        "/etc/clamav/clamd.conf",
+        "clamd's own settings; else those of the process at the socket.",
+    ),
     Option("databases", Type("an absolute path", _is(str)), "", "Default: what clamd.conf says."),
     Option("how", choice("auto", "descriptor", "stream"), "auto", "auto: descriptors on a unix socket."),
     Option("timeout", integer(1, 600), 60, "Seconds without any answer that count as trouble."),

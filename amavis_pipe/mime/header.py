@@ -80,16 +80,6 @@ def read(view: "View", start: int, end: int) -> Head:
     return Head(fields, body, regular and whole and _alike(view[start:body]), over)
 
 
-def head_end(view: "View", start: int, end: int) -> int:
-    """Offset of the first body byte: just after the empty line, or `end` if there is none."""
-    return read(view, start, end).body
-
-
-def fields(view: "View", start: int, end: int) -> list[Field]:
-    """The fields of the head of view[start:end], in order."""
-    return read(view, start, end).fields
-
-
 def parameters(value: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """A structured value as its main part and its parameters.
 

@@ -280,6 +280,14 @@ def _wait_for_end(pid):
     assert poll.poll(30_000)
 
 
+def test_the_hard_deadline_holds_while_a_copy_is_kept(site):
+    """A stuck disk there must end in a deferral by signal, not in Postfix's own time limit."""
+    code = f"from _signal import alarm\ndef keep(*_):\n    open({str(site.out)!r} + '/left', 'w').write(str(alarm(0)))\n"
+    (site.folder / "amavis_pipe/quarantine.py").write_text(code + "    return 'virus-x'\n")
+    assert site.filter(INFECTED).status == 0
+    assert int((site.out / "left").read_text()) > 0
+
+
 def test_the_hard_deadline_ends_it_by_a_signal(site):
     site.configure("[limits]\nseconds = 1\nhard_seconds = 61")
     path = site.folder / "amavis_pipe/intake.py"

@@ -117,6 +117,7 @@ def _connect(family, address):
 
 
 DENIED = {
+    "memory-that-no-limit-counts": lambda folder: os.memfd_create("x"),
     "reading-a-file-all-may-read": lambda folder: Path("/etc/passwd").read_bytes(),
     "reading-secrets": lambda folder: Path("/etc/shadow").read_bytes(),
     "reading-a-neighbour's-file": lambda folder: (folder / "there").read_bytes(),

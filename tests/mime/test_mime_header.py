@@ -62,9 +62,9 @@ def test_a_head_inside_a_larger_view_is_read_the_same(data):
 
 def test_the_fields_of_a_regular_head_are_the_whole_head():
     data = b"A: 1\r\n 2\r\nB: 3\r\n\r\nbody"
-    found = header.fields(data, 0, len(data))
+    found = header.read(data, 0, len(data)).fields
     assert [data[field.start : field.end] for field in found] == [b"A: 1\r\n 2\r\n", b"B: 3\r\n"]
-    assert header.head_end(data, 0, len(data)) == data.index(b"body")
+    assert header.read(data, 0, len(data)).body == data.index(b"body")
 
 
 @given(st.lists(st.sampled_from([b"A: 1", b" x", b"\t", b"\n", b"\r\n", b"\r", b":", b"From ", b"\0", b"b"])))
