@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from amavis_pipe.examine import Examination
     from amavis_pipe.exits import Outcome
     from amavis_pipe.intake import Mail
+    from amavis_pipe.model import Receipt
     from amavis_pipe.policy import Verdict
     from amavis_pipe.settings import Settings
 
@@ -28,8 +29,6 @@ FIRST_ALARM = 540
 """Seconds until a signal ends us, before the settings are known; below Postfix's own time limit."""
 NOT_CHECKED = "mail could not be checked; see the mail log"
 """All that the status line says of trouble: the sender may read it one day."""
-LEAST_FOR_SUBMISSION = 30
-"""Seconds that a submission has in any case."""
 
 
 def main() -> None:
@@ -89,7 +88,7 @@ class Filter:
         self._parent = posix.getppid()
         self._begun = perf_counter()
         self._deadline = monotonic() + FIRST_ALARM
-        self._done: tuple[Settings, Mail, Examination, Verdict] | None = None
+        self._done: tuple[Settings, Mail, Examination, Verdict, list[Receipt]] | None = None
 
     def take_output(self) -> None:
         """Keep fd 1 for the status line, and give /dev/null to everybody else."""
@@ -112,9 +111,9 @@ class Filter:
         examination = examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
         examination.times["read"] = (read - self._begun) * 1000
         verdict = policy.decide(examination.facts, self._envelope, site)
-        left = max(LEAST_FOR_SUBMISSION, int(self._deadline - monotonic()))
-        self.outcome = Actor(site, self._ready, left).perform(mail, self._envelope, verdict)
-        self._done = (site, mail, examination, verdict)
+        actor = Actor(site, self._ready, self._deadline)
+        self.outcome = actor.perform(mail, self._envelope, verdict)
+        self._done = (site, mail, examination, verdict, actor.receipts)
 
     def write_down(self) -> None:
         """One line for the log and a record for the journal."""
@@ -124,14 +123,15 @@ class Filter:
 
         if self._done is None:
             return
-        site, mail, examination, verdict = self._done
+        site, mail, examination, verdict, receipts = self._done
         facts, times, cached = examination.facts, examination.times, examination.cached
         cpu = sum(posix.times()[:4])
-        journal.log(journal.INFO, journal.summary(self._envelope, facts, verdict, cached, cpu))
+        journal.log(journal.INFO, journal.summary(self._envelope, facts, verdict, cached, cpu, receipts))
         if site.journal_days:
             times["total"] = (perf_counter() - self._begun) * 1000
             queue_id = readable(self._envelope.queue_id) or None
-            line = record("pipe", queue_id, mail.raw.size, mail.sha256, facts, verdict, [], times, cached)
+            size, sha256 = mail.raw.size, mail.sha256
+            line = record("pipe", queue_id, size, sha256, facts, verdict, [], times, cached, receipts)
             journal.append(site.state + b"/journal", to_json(line))
 
     def _set_alarm(self, seconds: int) -> None:

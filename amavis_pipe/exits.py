@@ -4,11 +4,11 @@ pipe(8) reads the line (postfix.md: at most 4096 bytes; the first 100 characters
 logged; "4.x.x text" and "5.x.x text" decide by themselves) and waits for the end of file, so the
 descriptor is written once and the process ends by _exit, past all clean-up of the interpreter.
 
-| what happened                                | status | first bytes    |
-|----------------------------------------------|--------|----------------|
-| passed, discarded, quarantined               | 0      | "passed clean" |
-| bounced by policy                            | 69     | "5.7.1 text"   |
-| any trouble, bug, bad settings or arguments  | 75     | "4.3.x text"   |
+| what happened                                  | status | first bytes    |
+|------------------------------------------------|--------|----------------|
+| passed, discarded, quarantined                 | 0      | "passed clean" |
+| bounced by policy, or refused by the next host | 69     | "5.x.x text"   |
+| any trouble, bug, bad settings or arguments    | 75     | "4.3.x text"   |
 """
 
 import posix
@@ -43,6 +43,20 @@ def done(line: str) -> Outcome:
 def rejected(text: str) -> Outcome:
     """The sender gets the mail back from Postfix, with this text."""
     return Outcome(REJECTED, "5.7.1 " + text)
+
+
+def refused(reply: str) -> Outcome:
+    """As rejected(), with what the next host said ("550 5.1.1 <a@b>: unknown"): it refuses for good."""
+    code, _, rest = reply[4:].partition(" ")
+    if is_enhanced(code):
+        return Outcome(REJECTED, f"{code} {rest or 'refused'}")
+    return Outcome(REJECTED, f"5.0.0 {reply[4:] or 'refused'}")
+
+
+def is_enhanced(code: str) -> bool:
+    """Whether a word is an enhanced status code for a permanent failure (RFC 3463): "5.1.1"."""
+    steps = code.split(".")
+    return len(steps) == 3 and steps[0] == "5" and all(step.isdecimal() and len(step) < 4 for step in steps)
 
 
 def try_again(text: str, code: str = "4.3.0") -> Outcome:

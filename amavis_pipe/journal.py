@@ -17,7 +17,9 @@ from amavis_pipe.text import ascii_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from amavis_pipe.model import Envelope, Facts
+    from collections.abc import Iterable
+
+    from amavis_pipe.model import Envelope, Facts, Receipt
     from amavis_pipe.policy import Verdict
 
 ERR, WARNING, INFO = 3, 4, 6
@@ -73,17 +75,33 @@ def _send(data: bytes, kind: int) -> int:
     return 0
 
 
-def summary(envelope: "Envelope", facts: "Facts", verdict: "Verdict", cached: bool, cpu: float) -> str:
+def summary(
+    envelope: "Envelope",
+    facts: "Facts",
+    verdict: "Verdict",
+    cached: bool,
+    cpu: float,
+    receipts: "Iterable[Receipt]" = (),
+) -> str:
     """The line for a mail that was decided: fixed order, escaped.
 
-    `4bQ7Xz: action=discard grade=virus name=Eicar part=1.2 from=<a@x> rcpts=3 parts=7 cache=miss cpu=0.03`
+    `4bQ7Xz: action=discard grade=virus name=Eicar part=1.2 from=<a@x> rcpts=3 parts=7 cache=miss cpu=0.03`,
+    and what became of it where the next host says so: `queued=4bR1Ab refused=1`.
     """
     worst = _worst(facts)
     return (
         f"{ascii_of(envelope.queue_id) or 'NOQUEUE'}: action={verdict.action}{worst} "
         f"from=<{ascii_of(envelope.sender, 256)}> rcpts={len(envelope.recipients)} "
-        f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}"
+        f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}{_after(receipts)}"
     )
+
+
+def _after(receipts: "Iterable[Receipt]") -> str:
+    """The new queue ids, how many recipients were refused, and that something was changed or went round."""
+    queued = "".join([f" queued={receipt.queue_id}" for receipt in receipts if receipt.queue_id])
+    refused = sum([len(receipt.refused) for receipt in receipts])
+    notes = "".join([f" note={receipt.note.replace(' ', '_')}" for receipt in receipts if receipt.note])
+    return queued + (f" refused={refused}" if refused else "") + notes
 
 
 def _worst(facts: "Facts") -> str:

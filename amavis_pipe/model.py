@@ -71,6 +71,38 @@ class Envelope:
         self.sasl_username = sasl_username
 
 
+class Reply:
+    """What a server said of one recipient: the address, and the reply, printable ASCII ("250 2.1.5 Ok")."""
+
+    __slots__ = ("recipient", "text")
+
+    def __init__(self, recipient: bytes, text: str) -> None:
+        self.recipient = recipient
+        self.text = text
+
+
+class Receipt:
+    """How a message was handed on.
+
+    route     the way it went, as in the settings: "smtp:127.0.0.1:10025"
+    queue_id  its id there, "" where nobody tells it
+    replies   one for each recipient, where the way gives any
+    refused   those of them that refuse for good
+    taken     whether the message is committed; it is not when every recipient was refused
+    note      why it went another way than configured, or what was changed in it; "" for nothing
+    """
+
+    __slots__ = ("note", "queue_id", "refused", "replies", "route", "taken")
+
+    def __init__(self, route: str, note: str = "") -> None:
+        self.route = route
+        self.note = note
+        self.queue_id = ""
+        self.replies: list[Reply] = []
+        self.refused: list[Reply] = []
+        self.taken = True
+
+
 class Part:
     """One node of the tree a mail is made of: a MIME entity, an archive, a member of one.
 

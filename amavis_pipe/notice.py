@@ -1,19 +1,21 @@
-"""Mail of our own: the delivery status notification for an infected mail, and word of mail kept back.
+"""Mail of our own: delivery status notifications (an infected mail, recipients who were refused), and word
+of mail kept back.
 
-A notification has no content of the mail but its header (RFC 3464, RFC 6522; RET=HDRS of RFC 3461),
-goes out under the null sender, and to nobody who can't want it: not to a null sender, a list or a
-robot (RFC 3834 2). Written by hand, from bytes: nothing of the mail is parsed.
+A notification has no content of the mail but its header (RFC 3464, RFC 6522; RET=HDRS of RFC 3461) and
+goes out under the null sender; that of an infected mail to nobody who can't want it: not to a null
+sender, a list or a robot (RFC 3834 2). Written by hand, from bytes: nothing of the mail is parsed.
 """
 
 import posix
 from time import gmtime, strftime
 
+from amavis_pipe.exits import is_enhanced
 from amavis_pipe.text import ascii_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amavis_pipe.intake import Mail
-    from amavis_pipe.model import Envelope
+    from amavis_pipe.model import Envelope, Reply
     from amavis_pipe.policy import Verdict
     from amavis_pipe.settings import Settings
 
@@ -23,7 +25,7 @@ _BULK = (b"bulk", b"list", b"junk")
 
 
 def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
-    """Whether a notification may go to the sender of this mail."""
+    """Whether a notification of a virus may go to the sender of this mail."""
     if not envelope.sender or envelope.sender.lower().startswith((b"mailer-daemon@", b"owner-")):
         return False
     head = mail.head
@@ -32,26 +34,47 @@ def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
     return not bulk and automatic.startswith(b"no") and head.first(b"list-id") is None
 
 
-def not_delivered(mail: "Mail", envelope: "Envelope", verdict: "Verdict", settings: "Settings") -> bytes:
+def infected(mail: "Mail", envelope: "Envelope", verdict: "Verdict", settings: "Settings") -> bytes:
     """The delivery status notification for the sender of an infected mail."""
+    said = verdict.reason.encode("ascii", "replace")
+    why = b"because a virus\nwas found in it:\n\n    %s" % said
+    failed = [(word, b"5.7.1", b"x-unix; 5.7.1 " + said) for word in envelope.recipients]
+    return _not_delivered(mail, envelope, why, failed, settings)
+
+
+def refused(mail: "Mail", envelope: "Envelope", replies: "list[Reply]", settings: "Settings") -> bytes:
+    """The one for recipients whom the next host refused, while others get the mail."""
+    why = b"because the next\nhost refused them; other recipients may have got it"
+    failed = [(one.recipient, _code(one.text), b"smtp; " + one.text.encode()) for one in replies]
+    return _not_delivered(mail, envelope, why, failed, settings)
+
+
+def _not_delivered(
+    mail: "Mail",
+    envelope: "Envelope",
+    why: bytes,
+    failed: list[tuple[bytes, bytes, bytes]],
+    settings: "Settings",
+) -> bytes:
+    """The notification that some recipients, each with status and diagnostic code, don't get a mail."""
     boundary = b"=_" + posix.urandom(18).hex().encode()
     host = _host()
-    said = verdict.reason.encode("ascii", "replace")
+    listed = b"".join(b"<%s>\n" % _address(word) for word, _, _ in failed)
     text = (
         b"This is the mail system at host %s.\n\n"
-        b"Your message was not delivered to the recipients below, because a virus\n"
-        b"was found in it:\n\n    %s\n\n%s\n"
+        b"Your message was not delivered to the recipients below, %s\n\n%s\n"
         b"The message itself is not attached, only its header.\n"
-    ) % (host, said, b"".join(b"<%s>\n" % _address(word) for word in envelope.recipients))
+    ) % (host, why, listed)
     status = b"Reporting-MTA: dns; %s\n" % host
     if envelope.queue_id:
         status += b"X-Postfix-Queue-ID: %s\n" % _address(envelope.queue_id)
     status += b"Arrival-Date: %s\n" % _date()
-    for word in envelope.recipients:
-        status += (
-            b"\nFinal-Recipient: rfc822; %s\nAction: failed\nStatus: 5.7.1\n"
-            b"Diagnostic-Code: x-unix; 5.7.1 %s\n"
-        ) % (_address(word), said)
+    for word, code, diagnostic in failed:
+        status += (b"\nFinal-Recipient: rfc822; %s\nAction: failed\nStatus: %s\nDiagnostic-Code: %s\n") % (
+            _address(word),
+            code,
+            diagnostic,
+        )
     head = mail.raw.head(min(mail.head.body, HEADER_SHOWN)).replace(b"\0", b"")
     parts = (
         (b"text/plain; charset=us-ascii", b"7bit", text),
@@ -100,6 +123,12 @@ def _part(boundary: bytes, kind: bytes, encoding: bytes, body: bytes) -> bytes:
     if not body.endswith(b"\n"):
         body += b"\n"
     return b"--%s\nContent-Type: %s\nContent-Transfer-Encoding: %s\n\n%s\n" % (boundary, kind, encoding, body)
+
+
+def _code(reply: str) -> bytes:
+    """The enhanced status code of a reply (RFC 3463), 5.0.0 if it has none."""
+    code = reply[4:].partition(" ")[0]
+    return code.encode() if is_enhanced(code) else b"5.0.0"
 
 
 def _address(word: bytes) -> bytes:

@@ -1,14 +1,16 @@
 """Does what was decided: keep a copy, notify, send on; in the order in which a crash harms least.
 
 quarantine (synced) -> delivery status notification -> reinjection -> notices (best effort). Once the
-mail is committed nothing may fail; before that, anything may, and the mail is tried again.
+mail is committed nothing may fail; before that, anything may, and the mail is tried again. What was
+committed before is left out then (committed.py).
 """
 
-import posix
+from time import monotonic
 
 from amavis_pipe import exits, forward
-from amavis_pipe.model import ForwardTrouble, SpoolTrouble
-from amavis_pipe.spool import write_all
+from amavis_pipe.committed import Committed
+from amavis_pipe.model import Envelope, ForwardTrouble, SpoolTrouble
+from amavis_pipe.spool import Blob
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,28 +18,44 @@ if TYPE_CHECKING:
 
     from amavis_pipe.exits import Outcome
     from amavis_pipe.intake import Mail
-    from amavis_pipe.model import Envelope
+    from amavis_pipe.model import Receipt, Reply
     from amavis_pipe.policy import Verdict
     from amavis_pipe.settings import Settings
 
 SENDABLE = ("pass", "tag")
 NOTICE_SECONDS = 30
 """A notice is given up after this: the outcome stands, and Postfix waits for us."""
+LEAST = 30
+"""Seconds that a submission has in any case."""
+SHOWN = 60
+"""Characters of the reason that the status line has room for beside a queue id."""
+
+
+class Group:
+    """Recipients who get the same message: the mail with `lines` (without line ends) on top."""
+
+    __slots__ = ("lines", "recipients")
+
+    def __init__(self, recipients: tuple[bytes, ...], lines: list[bytes]) -> None:
+        self.recipients = recipients
+        self.lines = lines
 
 
 class Actor:
     """Acts on one mail for one site.
 
-    ready    called just before anything leaves this machine; raises Trouble if it must not
-    timeout  seconds for each submission
+    ready     called just before anything leaves this machine; raises Trouble if it must not
+    deadline  of monotonic(), when all submissions should be over
+    receipts  how the mail itself was handed on, one for each submission
     """
 
-    __slots__ = ("_ready", "_settings", "_timeout")
+    __slots__ = ("_deadline", "_ready", "_settings", "receipts")
 
-    def __init__(self, settings: "Settings", ready: "Callable[[], None]", timeout: int) -> None:
+    def __init__(self, settings: "Settings", ready: "Callable[[], None]", deadline: float) -> None:
         self._settings = settings
         self._ready = ready
-        self._timeout = timeout
+        self._deadline = deadline
+        self.receipts: list[Receipt] = []
 
     def perform(self, mail: "Mail", envelope: "Envelope", verdict: "Verdict") -> "Outcome":
         """Carry out the verdict; how that ended. Raises Trouble if the mail must be tried again."""
@@ -49,20 +67,58 @@ class Actor:
 
             kept = quarantine.keep(mail, envelope, verdict, self._settings.quarantine)
         if verdict.action in SENDABLE:
-            self._send_on(mail, envelope, verdict)
-            return exits.done(f"passed {verdict.reason}")
+            lines = added_lines(self._settings, verdict)
+            return self.send_on(mail, envelope, verdict, [Group(envelope.recipients, lines)])
         if verdict.action == "bounce":
             return self._bounce(mail, envelope, verdict)
         if verdict.withheld:
             self._tell(mail, envelope, kept)
         return exits.done(f"discarded {verdict.reason}" + (f", kept as {kept}" if kept else ""))
 
-    def _send_on(self, mail: "Mail", envelope: "Envelope", verdict: "Verdict") -> None:
+    def send_on(
+        self, mail: "Mail", envelope: "Envelope", verdict: "Verdict", groups: list[Group]
+    ) -> "Outcome":
+        """Hand the mail on to each group, but to nobody who got it in an earlier try."""
+        committed = Committed(self._settings.state, mail, envelope)
+        for group in groups:
+            recipients = committed.left(group.recipients)
+            if not recipients:
+                continue
+            receipt = self._submit(mail, envelope, Group(recipients, group.lines), committed)
+            self.receipts.append(receipt)
+            if not receipt.taken:
+                # status 69 returns the whole mail for everybody: no virus, and nothing that others got
+                if recipients == envelope.recipients and verdict.label != "infected":
+                    return exits.refused(receipt.refused[0].text)
+                self._ready()
+                self._report(mail, envelope, receipt.refused, committed)
+            committed.note(recipients)
+        return exits.done(_passed(verdict, self.receipts))
+
+    def _submit(self, mail: "Mail", envelope: "Envelope", group: Group, committed: Committed) -> "Receipt":
         settings = self._settings
         remove = settings.tag.lower() if settings.remove_foreign else b""
-        fd = forward.message(mail, added_lines(settings, verdict), remove, settings.work)
-        self._ready()
-        forward.submit(settings.forward, fd, envelope.sender, envelope.recipients, self._timeout)
+        message = forward.Message(mail, group.lines, remove)
+
+        def before(refused: "list[Reply]") -> None:
+            self._ready()
+            self._report(mail, envelope, refused, committed)
+
+        return self._forwarded(settings.forward, message, envelope, group.recipients, before)
+
+    def _report(
+        self, mail: "Mail", envelope: "Envelope", refused: "list[Reply]", committed: Committed
+    ) -> None:
+        """Tell the sender who will not get the mail; Trouble if that can't be done, and nothing is sent."""
+        if not refused or not envelope.sender:
+            return
+        recipients = committed.left(tuple(reply.recipient for reply in refused), b"report")
+        if recipients:
+            from amavis_pipe import notice
+
+            due = [reply for reply in refused if reply.recipient in recipients]
+            self._notify(notice.refused(mail, envelope, due, self._settings), (envelope.sender,))
+            committed.note(recipients, b"report")
 
     def _bounce(self, mail: "Mail", envelope: "Envelope", verdict: "Verdict") -> "Outcome":
         """Refuse: by Postfix's own bounce, or for a virus by a notification without the content."""
@@ -71,9 +127,12 @@ class Actor:
         from amavis_pipe import notice
 
         if notice.may_answer(mail, envelope):
-            text = notice.not_delivered(mail, envelope, verdict, self._settings)
-            self._ready()
-            self._notify(text, (envelope.sender,), self._timeout)
+            committed = Committed(self._settings.state, mail, envelope)
+            recipients = committed.left(envelope.recipients, b"report")
+            if recipients:
+                text = notice.infected(mail, envelope, verdict, self._settings)
+                self._notify(text, (envelope.sender,))
+                committed.note(recipients, b"report")
             return exits.done(f"refused {verdict.reason}, sender notified")
         return exits.done(f"discarded {verdict.reason}, no sender to notify")
 
@@ -83,20 +142,41 @@ class Actor:
 
         admin = (self._settings.admin,) if self._settings.admin else ()
         text = notice.withheld(mail, envelope, kept, self._settings)
-        self._ready()
         try:
-            self._notify(text, (*envelope.recipients, *admin), min(self._timeout, NOTICE_SECONDS))
+            self._notify(text, (*envelope.recipients, *admin), NOTICE_SECONDS)
         except (ForwardTrouble, SpoolTrouble) as error:
             journal.log(journal.WARNING, f"notice not sent: {error}")
 
-    def _notify(self, text: bytes, recipients: tuple[bytes, ...], timeout: int) -> None:
-        """Send a message of our own, under the null sender."""
-        fd = posix.memfd_create("notice")
-        try:
-            write_all(fd, (text,))
-            forward.submit(self._settings.notify, fd, b"", recipients, timeout)
-        finally:
-            posix.close(fd)
+    def _notify(self, text: bytes, recipients: tuple[bytes, ...], most: float = 3600) -> None:
+        """Send a message of our own, under the null sender; ForwardTrouble if that is not possible now."""
+
+        def before(_: "list[Reply]") -> None:
+            self._ready()
+
+        null = Envelope(b"", recipients)
+        self._forwarded(self._settings.notify, Blob(text), null, recipients, before, most)
+
+    def _forwarded(
+        self,
+        route: str,
+        message: "forward.Message | Blob",
+        envelope: "Envelope",
+        recipients: tuple[bytes, ...],
+        before: "forward.Before",
+        most: float = 3600,
+    ) -> "Receipt":
+        """How the message was taken, in `most` seconds and what is left of all."""
+        timeout = int(min(most, max(LEAST, self._deadline - monotonic())))
+        work, stray_cr = self._settings.work, self._settings.stray_cr
+        return forward.submit(route, message, envelope, recipients, before, timeout, work, stray_cr)
+
+
+def _passed(verdict: "Verdict", receipts: "list[Receipt]") -> str:
+    """The status line for a mail that went on."""
+    ids = " ".join(receipt.queue_id for receipt in receipts if receipt.queue_id)
+    if ids:
+        return f"passed {verdict.reason[:SHOWN]}, queued as {ids}"
+    return f"passed {verdict.reason}" + ("" if receipts else ", sent before")
 
 
 def added_lines(settings: "Settings", verdict: "Verdict") -> list[bytes]:

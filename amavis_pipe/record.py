@@ -10,7 +10,9 @@ from amavis_pipe.text import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from amavis_pipe.model import Facts, Part
+    from collections.abc import Iterable
+
+    from amavis_pipe.model import Facts, Part, Receipt
     from amavis_pipe.policy import Verdict
 
     Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -28,6 +30,7 @@ def record(
     trouble: list[str],
     times: dict[str, float],
     cached: bool = False,
+    receipts: "Iterable[Receipt]" = (),
 ) -> "dict[str, Json]":
     """The record as a dict in the schema's order; `times` in milliseconds by stage."""
     return {
@@ -51,6 +54,7 @@ def record(
         "spam": None,
         "cache": "hit" if cached else "miss",
         "ms": {stage: round(ms, 3) for stage, ms in times.items()},
+        "sent": [_sent(receipt) for receipt in receipts],
     }
 
 
@@ -88,6 +92,19 @@ def _char(char: str) -> str:
 def _actions(verdict: "Verdict") -> "list[Json]":
     recipients: list[Json] = [readable(address) for address in verdict.recipients]
     return [{"action": verdict.action, "recipients": recipients, "reason": verdict.reason}]
+
+
+def _sent(receipt: "Receipt") -> "Json":
+    replies: list[Json] = [
+        {"recipient": readable(reply.recipient), "reply": reply.text} for reply in receipt.replies
+    ]
+    return {
+        "route": receipt.route,
+        "queue_id": receipt.queue_id or None,
+        "taken": receipt.taken,
+        "replies": replies,
+        "note": receipt.note,
+    }
 
 
 def _findings(facts: "Facts") -> "list[Json]":

@@ -98,6 +98,7 @@ class Settings:
         self.work = self.state + b"/work"
         self.forward: str = values["forward"]
         self.notify: str = values["notify"]
+        self.stray_cr: str = values["smtp.stray_cr"]
         self.sandbox: str = values["sandbox"]
         self.notice_sender: bytes = values["sender"]
         self.limits = Limits(*(values["limits." + name] for name in _LIMITS))

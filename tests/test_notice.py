@@ -22,7 +22,7 @@ def read(mail, folder):
 def report(settings, mail=None, envelope=ENVELOPE, verdict=VERDICT):
     """The notification, parsed by a strict reader."""
     mail = read(mails.infected() if mail is None else mail, settings.work)
-    text = notice.not_delivered(mail, envelope, verdict, settings)
+    text = notice.infected(mail, envelope, verdict, settings)
     parsed = email.message_from_bytes(text, policy=email.policy.default)
     assert parsed.defects == []
     return parsed
@@ -53,7 +53,7 @@ def test_it_says_of_each_recipient_that_delivery_failed(settings_of):
 def test_it_carries_the_header_and_nothing_of_the_content(settings_of):
     settings = settings_of()
     mail = mails.infected()
-    text = notice.not_delivered(read(mail, settings.work), ENVELOPE, VERDICT, settings)
+    text = notice.infected(read(mail, settings.work), ENVELOPE, VERDICT, settings)
     head, _, body = mail.partition(b"\n\n")
     assert head in text
     assert not any(line in text for line in body.split(b"\n") if len(line) > 60)

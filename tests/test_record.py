@@ -13,7 +13,7 @@ import amavis_pipe
 from amavis_pipe import intake, policy
 from amavis_pipe.cache import Cache
 from amavis_pipe.examine import examine
-from amavis_pipe.model import Envelope, Facts, Finding, Part
+from amavis_pipe.model import Envelope, Facts, Finding, Part, Receipt, Reply
 from amavis_pipe.record import record, to_json
 
 SCHEMA = json.loads((Path(amavis_pipe.__file__).parent / "record.schema.json").read_text())
@@ -37,6 +37,20 @@ def examined(settings, mail, envelope=None):
     verdict = policy.decide(found.facts, envelope or Envelope(), settings)
     times = {**found.times, "read": 0.1, "total": 1.0}
     return record("pipe", "4bQ7Xz", len(mail), read.sha256, found.facts, verdict, [], times, found.cached)
+
+
+def test_a_record_tells_how_the_mail_was_handed_on():
+    receipt = Receipt("smtp:127.0.0.1:10025")
+    receipt.queue_id = "4bQ7Xz1y"
+    receipt.replies = [Reply(HOSTILE, "250 2.0.0 Ok: queued as 4bQ7Xz1y"), Reply(b"b@x", "550 5.1.1 unknown")]
+    round_way = Receipt("sendmail", "a NUL cannot go by smtp")
+    facts = Facts([], [], [])
+    verdict = policy.Verdict("clean", "pass", "clean", (b"a@x",))
+    made = record("pipe", "4bQ", 1, SHA256, facts, verdict, [], {"total": 1.0}, False, [receipt, round_way])
+    assert is_valid(made)
+    first, second = made["sent"]
+    assert (first["queue_id"], first["replies"][1]["reply"]) == ("4bQ7Xz1y", "550 5.1.1 unknown")
+    assert (second["queue_id"], second["replies"], second["note"]) == (None, [], "a NUL cannot go by smtp")
 
 
 def test_the_schema_is_one():

@@ -4,6 +4,7 @@ A type is an object with `wants` (what the user is told) and `read(value)`, whic
 base units (bytes, seconds, bytes strings) or raises ValueError.
 """
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,9 +82,28 @@ def _folder(value: Any) -> bytes:
 
 
 def _route(value: Any) -> str:
-    if value == "sendmail" or (isinstance(value, str) and value.startswith("file:/") and "\0" not in value):
-        return str(value)
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError
+    if (
+        value == "sendmail"
+        or value.startswith("file:/")
+        or (value.startswith("smtp:") and _is_host(value[5:]))
+    ):
+        return value
     raise ValueError
+
+
+def _is_host(value: str) -> bool:
+    """HOST:PORT with an IP address for HOST, in brackets if it is IPv6: names would have to be looked up."""
+    host, _, port = value.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    brackets = host.startswith("[") and host.endswith("]")
+    return (
+        brackets == (address.version == 6) and port.isdecimal() and port.isascii() and 0 < int(port) < 65536
+    )
 
 
 def _line(value: Any) -> bytes:
@@ -129,7 +149,7 @@ def _place(value: Any) -> str:
 BOOL = Type("true or false", _is(bool))
 SIZE = Type('a size such as 4096 or "100 KiB"', _size)
 FOLDER = Type("an absolute path", _folder)
-ROUTE = Type('"sendmail" or "file:/FOLDER"', _route)
+ROUTE = Type('"sendmail", "smtp:ADDRESS:PORT" with an IP address, or "file:/FOLDER"', _route)
 LINE = Type("printable ASCII, one line", _line)
 FIELD = Type('the name of a header field, or ""', _field_name)
 ADDRESS = Type('an address, or ""', _address)
@@ -140,6 +160,7 @@ ACTION = choice(*ACTIONS)
 SECTIONS = {
     "": "Where things are and go",
     "limits": "Limits of decomposition; meeting one makes the mail *unchecked*, never clean",
+    "smtp": "Forwarding by smtp",
     "headers": "The header line that says a mail was scanned",
     "cache": "What is remembered, so that nothing is scanned twice",
     "quarantine": "Where mail goes that is kept back",
@@ -160,7 +181,8 @@ OPTIONS = (
         "forward",
         ROUTE,
         "sendmail",
-        "How checked mail goes on: sendmail, or one file per mail in a folder.",
+        "How checked mail goes on: sendmail, smtp:HOST:PORT (an smtpd of this machine), or file:DIR (one "
+        "file per mail).",
         "$forward_method",
     ),
     Option(
@@ -219,6 +241,13 @@ OPTIONS = (
         "After this the filter is ended by a signal and Postfix tries again; keep it below "
         "amavis_time_limit in main.cf (600 s).",
         "$child_timeout",
+    ),
+    Option(
+        "smtp.stray_cr",
+        choice("sendmail", "blank"),
+        "sendmail",
+        "A CR that ends no line can't go by smtp. sendmail: such a mail goes by sendmail, unchanged; "
+        "blank: the CR becomes a blank, as Postfix itself makes it one at the door.",
     ),
     Option(
         "headers.tag", FIELD, "X-Virus-Scanned", 'Field added to checked mail; "" for none.', "$X_HEADER_TAG"

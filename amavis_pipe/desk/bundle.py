@@ -19,7 +19,7 @@ ROOMS = ("", "mime", "forward")
 SELDOM = ("bundle.py", "file.py", "mapping.py", "notice.py", "quarantine.py", "uu.py", "words.py")
 """Those that an ordinary mail needs not: each would be one more file to look at."""
 LATER = {
-    "amavis_pipe.entry": "cache intake policy settings examine perform journal record forward.sendmail",
+    "amavis_pipe.entry": "cache intake policy settings examine perform journal record",
     "amavis_pipe.dissect": "session",
 }
 """What a module imports later on its way, and as well may at once."""

@@ -2,69 +2,119 @@
 
 The message that goes on is the raw bytes as they came, with our header lines at the top; nothing is
 parsed and written out again.
+
+| route            | committed by                | what goes another way                          |
+|------------------|-----------------------------|------------------------------------------------|
+| `sendmail`       | exit status 0               |                                                |
+| `smtp:HOST:PORT` | the reply to the final dot  | stray CR, NUL, odd addresses: by sendmail (1)  |
+| `file:DIR`       | the file, whole and synced  |                                                |
 """
 
-import posix
-
-from amavis_pipe.spool import SMALL, unnamed, write_all
+from amavis_pipe.model import Receipt
+from amavis_pipe.spool import CHUNK, SMALL, Blob, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from amavis_pipe.intake import Mail
+    from amavis_pipe.model import Envelope, Reply
 
+    Before = Callable[[list[Reply]], None]
+    """Called once, just before the message can be committed, with the replies that refuse some recipients
+    for good; what it raises stops the submission."""
 
 FIRST_LINE = 1000
 """Bytes in which a mail without header shows how its lines end (RFC 5322 2.1.1)."""
 
 
-def message(mail: "Mail", lines: list[bytes], remove: bytes, folder: bytes) -> int:
-    """A new file that holds the mail with `lines` (without line ends) on top; the caller closes it.
+class Message:
+    """A mail with `lines` (without line ends) on top, less its fields named `remove` (lower case, or b"").
 
-    Fields named `remove` (lower case; b"" for none) are left out. Large mails are spooled below
-    `folder`; SpoolTrouble if there is no room.
+    Reads like a Blob: its bytes are put together each time they are asked for, so that a large mail is
+    not copied.
     """
-    small = mail.raw.size <= SMALL
-    fd = posix.memfd_create("message") if small else unnamed(folder)
-    try:
-        if small:
-            write_all(fd, (b"".join(_pieces(mail, lines, remove)),))
+
+    __slots__ = ("_lines", "_mail", "_remove")
+
+    def __init__(self, mail: "Mail", lines: list[bytes], remove: bytes = b"") -> None:
+        self._mail = mail
+        self._lines = lines
+        self._remove = remove
+
+    def chunks(self) -> "Iterator[bytes]":
+        """The bytes in order; those of a small mail in one piece."""
+        if self._mail.raw.size <= SMALL:
+            yield b"".join(self._pieces())
         else:
-            write_all(fd, _pieces(mail, lines, remove))
-    except BaseException:
-        posix.close(fd)
-        raise
-    return fd
+            yield from self._pieces()
+
+    def descriptor(self, folder: bytes) -> int:
+        """A new descriptor of a file with these bytes, at its start; large ones are spooled below `folder`.
+
+        The caller closes it. SpoolTrouble if there is no room.
+        """
+        if self._mail.raw.size <= SMALL:
+            return Blob(b"".join(self._pieces())).descriptor(folder)
+        return Store(folder).put(self._pieces()).descriptor(folder)
+
+    def is_smtputf8(self) -> bool:
+        """Whether the mail came to this host by SMTPUTF8 (RFC 6531 3.7.3): Postfix notes it in Received."""
+        return b" with UTF8SMTP" in (self._mail.head.first(b"received") or b"")
+
+    def _pieces(self) -> "Iterator[bytes]":
+        mail = self._mail
+        head = mail.raw.head(max(mail.head.body, FIRST_LINE))
+        at = 0
+        if head.startswith(b"From "):
+            at = head.find(b"\n") + 1  # an mbox line stays first: sendmail(1) drops it only there
+            yield head[:at]
+        yield _added(self._lines, head[at:])
+        for field in mail.head.fields:
+            if self._remove and field.name == self._remove:
+                yield head[at : field.start]
+                at = field.end
+        yield from mail.raw.chunks(at, CHUNK)
 
 
-def submit(route: str, fd: int, sender: bytes, recipients: tuple[bytes, ...], timeout: int) -> None:
-    """Send the message in the file `fd` by a route of the settings; returns once it is committed.
+def submit(
+    route: str,
+    message: "Message | Blob",
+    envelope: "Envelope",
+    recipients: tuple[bytes, ...],
+    before: "Before",
+    timeout: int,
+    folder: bytes,
+    stray_cr: str = "sendmail",
+) -> Receipt:
+    """Send the message by a route of the settings; how it was taken, once that can't be undone.
 
-    ForwardTrouble if it was not, or if that can't be known.
+    `envelope` gives the sender and tells of the client, `recipients` whom this submission is for;
+    `timeout` is the seconds it may take, `folder` where files may be made, `stray_cr` what smtp does
+    with a CR that ends no line ("sendmail" or "blank"). ForwardTrouble if it was not taken, or if that
+    can't be known.
     """
+    if route.startswith("smtp:"):
+        from amavis_pipe.forward import smtp
+        from amavis_pipe.forward.wire import Survey
+
+        survey = Survey(message.chunks())
+        obstacle = survey.obstacle((envelope.sender, *recipients), stray_cr)
+        if not obstacle:
+            smtputf8 = isinstance(message, Message) and message.is_smtputf8()
+            return smtp.submit(route, message, survey, envelope, recipients, smtputf8, before, timeout)
+        receipt = Receipt("sendmail", obstacle)
+    else:
+        receipt = Receipt(route)
     if route.startswith("file:"):
         from amavis_pipe.forward import file
 
-        file.submit(fd, route[5:].encode())
+        file.submit(message, route[5:].encode(), before)
     else:
         from amavis_pipe.forward import sendmail
 
-        sendmail.submit(fd, sender, recipients, timeout)
-
-
-def _pieces(mail: "Mail", lines: list[bytes], remove: bytes) -> "Iterator[bytes]":
-    head = mail.raw.head(max(mail.head.body, FIRST_LINE))
-    at = 0
-    if head.startswith(b"From "):
-        at = head.find(b"\n") + 1  # an mbox line stays first: sendmail(1) drops it only there
-        yield head[:at]
-    yield _added(lines, head[at:])
-    for field in mail.head.fields:
-        if remove and field.name == remove:
-            yield head[at : field.start]
-            at = field.end
-    yield from mail.raw.chunks(at)
+        sendmail.submit(message, envelope.sender, recipients, folder, before, timeout)
+    return receipt
 
 
 def _added(lines: list[bytes], head: bytes) -> bytes:

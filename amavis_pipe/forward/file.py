@@ -7,35 +7,40 @@ synced, renamed. The envelope is not kept.
 import posix
 from time import time_ns
 
-from amavis_pipe.model import ForwardTrouble
+from amavis_pipe.model import ForwardTrouble, SpoolTrouble
+from amavis_pipe.spool import write_all
 from amavis_pipe.text import readable
 
-STEP = 1 << 20
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.forward import Before, Message
+    from amavis_pipe.spool import Blob
 
 
-def submit(message: int, folder: bytes) -> None:
-    """Copy the message in the file `message` to a new file in `folder`; ForwardTrouble if it can't."""
+def submit(message: "Message | Blob", folder: bytes, before: "Before") -> None:
+    """Write the message to a new file in `folder`; ForwardTrouble if it can't be.
+
+    `before` as in forward.submit.
+    """
+    before([])
     name = b"%s/%d-%d.eml" % (folder, time_ns(), posix.getpid())
     temporary = name + b".part"
     try:
-        _copy(message, temporary)
+        _write(message, temporary)
         posix.rename(temporary, name)
         _sync_folder(folder)
-    except OSError as error:
+    except (OSError, SpoolTrouble) as error:
         try:
             posix.unlink(temporary)
         except OSError:
             pass
-        raise ForwardTrouble(f"{readable(folder)}: {error.strerror}") from None
+        raise ForwardTrouble(f"{readable(folder)}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _copy(message: int, path: bytes) -> None:
-    size = posix.fstat(message).st_size
+def _write(message: "Message | Blob", path: bytes) -> None:
     fd = posix.open(path, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
     try:
-        at = 0
-        while at < size:
-            at += posix.sendfile(fd, message, at, min(STEP, size - at))
+        write_all(fd, message.chunks())
         posix.fsync(fd)
     finally:
         posix.close(fd)

@@ -13,30 +13,44 @@ from time import monotonic, sleep
 from amavis_pipe.model import ForwardTrouble
 from amavis_pipe.text import ascii_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.forward import Before, Message
+    from amavis_pipe.spool import Blob
+
 COMMAND = b"/usr/sbin/sendmail"
 KEPT = (b"MAIL_CONFIG", b"MAIL_DEBUG", b"MAIL_VERBOSE", b"LANG", b"TZ", b"PATH")
 """Environment that goes on to sendmail: what pipe(8) itself exports."""
 
 
-def submit(message: int, sender: bytes, recipients: tuple[bytes, ...], timeout: int) -> None:
-    """Submit the message in the file `message`; returns when Postfix has taken it.
+def submit(
+    message: "Message | Blob",
+    sender: bytes,
+    recipients: tuple[bytes, ...],
+    folder: bytes,
+    before: "Before",
+    timeout: int,
+) -> None:
+    """Submit the message; returns when Postfix has taken it. `before` and `folder` as in forward.submit.
 
     ForwardTrouble if sendmail says no, whatever its status: 69 from it also means that fork failed, and
     a bounce can't be taken back. After `timeout` seconds it is killed; Postfix may then have the mail,
     and a retry doubles it, which is better than losing it.
     """
+    stdin = message.descriptor(folder)
     said = posix.memfd_create("sendmail")
     try:
-        pid = _started(message, said, [b"sendmail", b"-G", b"-i", b"-f", sender, b"--", *recipients])
+        before([])
+        pid = _started(stdin, said, [b"sendmail", b"-G", b"-i", b"-f", sender, b"--", *recipients])
         status = _waited(pid, timeout)
         if status != 0:
             raise ForwardTrouble(f"sendmail: {_end(status)}{_tail(said)}")
     finally:
         posix.close(said)
+        posix.close(stdin)
 
 
-def _started(message: int, said: int, argv: list[bytes]) -> int:
-    posix.lseek(message, 0, 0)
+def _started(stdin: int, said: int, argv: list[bytes]) -> int:
     environment = {name: value for name, value in posix.environ.items() if name in KEPT}
     null = b"/dev/null"
     try:
@@ -45,7 +59,7 @@ def _started(message: int, said: int, argv: list[bytes]) -> int:
             argv,
             environment,
             file_actions=[
-                (posix.POSIX_SPAWN_DUP2, message, 0),
+                (posix.POSIX_SPAWN_DUP2, stdin, 0),
                 (posix.POSIX_SPAWN_OPEN, 1, null, posix.O_WRONLY, 0),
                 (posix.POSIX_SPAWN_DUP2, said, 2),
             ],

@@ -13,6 +13,7 @@ from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS
 from amavis_pipe.settings import Settings, SettingsError
 
 MIB = 1 << 20
+ROUTE = 'wants "sendmail", "smtp:ADDRESS:PORT" with an IP address, or "file:/FOLDER"'
 
 
 @pytest.fixture
@@ -48,6 +49,9 @@ def test_an_empty_file_means_the_defaults(faults):
     [
         ("", "state", b"/var/lib/amavis-pipe"),
         ('state = "/srv/x/"', "state", b"/srv/x"),
+        ('forward = "smtp:127.0.0.1:10025"', "forward", "smtp:127.0.0.1:10025"),
+        ('notify = "smtp:[::1]:25"', "notify", "smtp:[::1]:25"),
+        ('[smtp]\nstray_cr = "blank"', "smtp.stray_cr", "blank"),
         ("[limits]\ndepth = 3", "limits.depth", 3),
         ('[limits]\nmax_quota = "1 GiB"', "limits.max_quota", 1 << 30),
         ('[limits]\nmax_quota = "10MB"', "limits.max_quota", 10**7),
@@ -75,7 +79,14 @@ def test_a_value_is_read_in_base_units(text, key, expect):
         ("[limits]\ndepth = 1.5", "2: limits.depth: wants an integer from 1 to 64, not 1.5"),
         ('state = "here"', '1: state: wants an absolute path, not "here"'),
         ('state = "/a\\u0000b"', '1: state: wants an absolute path, not "/a\0b"'),
-        ('forward = "smtp:x"', '1: forward: wants "sendmail" or "file:/FOLDER", not "smtp:x"'),
+        ('forward = "smtp:x"', f'1: forward: {ROUTE}, not "smtp:x"'),
+        ('forward = "smtp:localhost:25"', f'1: forward: {ROUTE}, not "smtp:localhost:25"'),
+        ('forward = "smtp:127.0.0.1:0"', f'1: forward: {ROUTE}, not "smtp:127.0.0.1:0"'),
+        ('forward = "smtp:127.0.0.1:65536"', f'1: forward: {ROUTE}, not "smtp:127.0.0.1:65536"'),
+        ('forward = "smtp:::1:25"', f'1: forward: {ROUTE}, not "smtp:::1:25"'),
+        ('forward = "smtp:[127.0.0.1]:25"', f'1: forward: {ROUTE}, not "smtp:[127.0.0.1]:25"'),
+        ('notify = "mail"', f'1: notify: {ROUTE}, not "mail"'),
+        ('[smtp]\nstray_cr = "drop"', '2: smtp.stray_cr: wants one of sendmail, blank, not "drop"'),
         ("scanners = 3", "1: scanners: wants a list of words, not 3"),
         ("scanners = []", '1: scanners: wants at least one; "builtin" is the EICAR check alone'),
         ('scanners = ["clam"]', '1: scanners: no scanner "clam"; known: builtin, clamd'),

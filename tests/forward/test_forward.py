@@ -10,16 +10,21 @@ from hypothesis import strategies as st
 
 from amavis_pipe import forward, intake
 from amavis_pipe.forward import file, sendmail
-from amavis_pipe.model import ForwardTrouble
+from amavis_pipe.model import Envelope, ForwardTrouble
+from amavis_pipe.spool import Blob
 
 LINE = b"X-Virus-Scanned: by amavis-pipe"
 
 
 def made(mail, folder, lines=(LINE,), remove=b""):
-    """The message that would go on for a mail."""
-    fd = forward.message(intake.of_bytes(mail, os.fsencode(folder)), list(lines), remove, os.fsencode(folder))
+    """The message that would go on for a mail: as a file, and in pieces, which must be the same."""
+    folder = os.fsencode(folder)
+    message = forward.Message(intake.of_bytes(mail, folder), list(lines), remove)
+    fd = message.descriptor(folder)
     try:
-        return os.pread(fd, os.fstat(fd).st_size, 0)
+        data = os.read(fd, os.fstat(fd).st_size + 1)
+        assert data == b"".join(message.chunks())
+        return data
     finally:
         os.close(fd)
 
@@ -78,16 +83,18 @@ def test_by_default_foreign_fields_stay(tmp_path):
 
 @pytest.fixture
 def message():
-    """A message in a file, its offset not at the start."""
-    fd = os.memfd_create("message")
-    os.write(fd, b"Subject: x\n\nthe message\n")
-    yield fd
-    os.close(fd)
+    """A message of our own."""
+    return Blob(b"Subject: x\n\nthe message\n")
+
+
+def agree(refused):
+    """Nothing speaks against the commit."""
+    assert refused == []
 
 
 class TestFile:
     def test_there_is_exactly_one_file_for_a_mail_whole_and_private(self, tmp_path, message):
-        file.submit(message, os.fsencode(tmp_path))
+        file.submit(message, os.fsencode(tmp_path), agree)
         (path,) = tmp_path.iterdir()
         assert path.read_bytes() == b"Subject: x\n\nthe message\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -95,12 +102,12 @@ class TestFile:
 
     def test_each_mail_has_a_file_of_its_own(self, tmp_path, message):
         for _ in range(20):
-            file.submit(message, os.fsencode(tmp_path))
+            file.submit(message, os.fsencode(tmp_path), agree)
         assert len(list(tmp_path.iterdir())) == 20
 
     def test_a_folder_that_is_not_there_is_trouble(self, tmp_path, message):
         with pytest.raises(ForwardTrouble, match="No such file"):
-            file.submit(message, os.fsencode(tmp_path / "missing"))
+            file.submit(message, os.fsencode(tmp_path / "missing"), agree)
 
     def test_a_full_disk_is_trouble_and_leaves_nothing(self, tmp_path, message):
         import resource
@@ -111,7 +118,7 @@ class TestFile:
             try:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (5, 5))
-                file.submit(message, os.fsencode(tmp_path))
+                file.submit(message, os.fsencode(tmp_path), agree)
             except ForwardTrouble:
                 status = 0
             finally:
@@ -145,7 +152,7 @@ def stand_in(tmp_path, monkeypatch):
 class TestSendmail:
     def test_it_gets_the_whole_message_and_the_envelope_word_by_word(self, stand_in, message):
         folder = stand_in()
-        sendmail.submit(message, b"a@example.org", (b"-b@x", b'"c, (d) e"@x', b"$(id)@x"), 60)
+        sendmail.submit(message, b"a@example.org", (b"-b@x", b'"c, (d) e"@x', b"$(id)@x"), b"/tmp", agree, 60)
         assert (folder / "stdin").read_bytes() == b"Subject: x\n\nthe message\n"
         words = (folder / "argv").read_bytes().split(b"\n")[1:-1]
         assert words == [
@@ -154,14 +161,14 @@ class TestSendmail:
 
     def test_the_null_sender_is_an_empty_word(self, stand_in, message):
         folder = stand_in()
-        sendmail.submit(message, b"", (b"b@x",), 60)
+        sendmail.submit(message, b"", (b"b@x",), b"/tmp", agree, 60)
         assert (folder / "argv").read_bytes().split(b"\n")[3:6] == [b"-f", b"", b"--"]
 
     def test_it_gets_the_environment_that_pipe_exports_and_no_more(self, stand_in, message, monkeypatch):
         folder = stand_in()
         monkeypatch.setitem(sendmail.posix.environ, b"MAIL_CONFIG", b"/etc/postfix")
         monkeypatch.setitem(sendmail.posix.environ, b"LD_PRELOAD_NOT", b"x")
-        sendmail.submit(message, b"a@x", (b"b@x",), 60)
+        sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
         names = {line.partition("=")[0] for line in (folder / "environment").read_text().splitlines()}
         assert "MAIL_CONFIG" in names
         assert names <= {name.decode() for name in sendmail.KEPT} | {"PWD", "_", "SHLVL", "OLDPWD"}
@@ -170,24 +177,24 @@ class TestSendmail:
     def test_every_other_status_is_trouble_with_what_it_said(self, stand_in, message, status):
         stand_in(f"echo 'sendmail: fatal: no room' >&2; exit {status}")
         with pytest.raises(ForwardTrouble, match=f"exit status {status}: sendmail: fatal: no room"):
-            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
 
     def test_what_it_said_is_escaped_and_bounded(self, stand_in, message):
         stand_in("head -c 100000 /dev/zero >&2; printf '\\033[2J\\n' >&2; exit 1")
         with pytest.raises(ForwardTrouble) as caught:
-            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 2000
 
     def test_death_by_a_signal_is_trouble(self, stand_in, message):
         stand_in("kill -9 $$")
         with pytest.raises(ForwardTrouble, match="killed by signal 9"):
-            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
 
     def test_one_that_does_not_return_is_killed(self, stand_in, message):
         stand_in("exec tail -f /dev/null")
         with pytest.raises(ForwardTrouble, match="killed by signal 9"):
-            sendmail.submit(message, b"a@x", (b"b@x",), 0)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 0)
 
     @pytest.mark.parametrize("end", ["exit 0", "exit 1", "exec tail -f /dev/null"])
     def test_where_it_cannot_be_watched_the_outcome_is_the_same(self, stand_in, message, monkeypatch, end):
@@ -199,22 +206,42 @@ class TestSendmail:
 
         monkeypatch.setattr(sendmail.posix, "pidfd_open", refuse)
         if end == "exit 0":
-            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
             return
         with pytest.raises(ForwardTrouble, match=r"exit status 1|killed by signal 9"):
-            sendmail.submit(message, b"a@x", (b"b@x",), 60 if end == "exit 1" else 0)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60 if end == "exit 1" else 0)
 
     def test_one_that_is_not_there_is_trouble(self, message, monkeypatch):
         monkeypatch.setattr(sendmail, "COMMAND", b"/nonexistent/sendmail")
         with pytest.raises(ForwardTrouble, match="No such file"):
-            sendmail.submit(message, b"a@x", (b"b@x",), 60)
+            sendmail.submit(message, b"a@x", (b"b@x",), b"/tmp", agree, 60)
 
 
 def test_the_route_says_which_way_it_goes(tmp_path, message, stand_in):
     out = tmp_path / "out"
     out.mkdir()
-    forward.submit(f"file:{out}", message, b"a@x", (b"b@x",), 60)
+    envelope = Envelope(b"a@x", (b"b@x",))
+    receipt = forward.submit(f"file:{out}", message, envelope, envelope.recipients, agree, 60, b"/tmp")
+    assert (receipt.route, receipt.taken) == (f"file:{out}", True)
     assert len(list(out.iterdir())) == 1
     folder = stand_in()
-    forward.submit("sendmail", message, b"a@x", (b"b@x",), 60)
+    receipt = forward.submit("sendmail", message, envelope, envelope.recipients, agree, 60, b"/tmp")
+    assert (receipt.route, receipt.taken) == ("sendmail", True)
     assert (folder / "stdin").exists()
+
+
+@pytest.mark.parametrize("route", ["file", "sendmail"])
+def test_what_is_raised_just_before_the_commit_stops_it(tmp_path, message, stand_in, route):
+    folder = stand_in()
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def gone(_):
+        raise ForwardTrouble("gone")
+
+    with pytest.raises(ForwardTrouble, match="gone"):
+        forward.submit(
+            f"file:{out}" if route == "file" else route, message, Envelope(), (b"b@x",), gone, 60, b"/tmp"
+        )
+    assert list(out.iterdir()) == []
+    assert not (folder / "stdin").exists()
