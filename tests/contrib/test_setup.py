@@ -6,6 +6,7 @@ filter's user (here: nobody) can read.
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -25,7 +26,8 @@ import posix, sys
 def main():
     words = sys.argv[1:]
     if words == ["config", "default"]:
-        print("# The state folder\\n#state = \\"/var/lib/amavis-pipe\\"\\n[limits]\\n#depth = 14")
+        print("# The state folder\\n#state = \\"/var/lib/amavis-pipe\\"")
+        print("# How mail goes on\\n#forward = \\"sendmail\\"\\n[limits]\\n#depth = 14")
     elif words == ["--version"]:
         print("amavis-pipe 0")
     elif words[:2] == ["check", "--config"]:
@@ -114,6 +116,11 @@ class Site:
         """All that Postfix knows of its configuration."""
         return self.postconf("-n") + self.postconf("-M") + self.postconf("-P")
 
+    def meaning(self) -> list[str]:
+        """The same, whatever the order of options in master.cf, which has no meaning."""
+        entries = [line.split(" -o ")[0] for line in self.postconf("-M").splitlines()]
+        return [self.postconf("-n"), *entries, *sorted(self.postconf("-P").splitlines())]
+
     def tree(self) -> dict[str, bytes]:
         """Every file but what is compiled, with its content."""
         files = [path for path in self.root.rglob("*") if path.is_file()]
@@ -128,6 +135,41 @@ class Site:
     def add_master(self, text: str) -> None:
         with (self.config / "master.cf").open("a") as file:
             file.write(text)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 and [::1] where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@dataclass
+class Way:
+    """A way back by SMTP: what --reentry gets, and the name of its entry in master.cf."""
+
+    at: str
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return "--reentry", f"smtp:{self.at}"
+
+    @property
+    def entry(self) -> str:
+        return f"{self.at}/inet"
+
+
+SENDMAIL = ("--reentry", "sendmail")
+
+
+@pytest.fixture(params=["127.0.0.1", "127.1.2.3", "[::1]"])
+def way(request: pytest.FixtureRequest) -> Way:
+    return Way(f"{request.param}:{free_port()}")
+
+
+@pytest.fixture
+def smtp() -> Way:
+    return Way(f"127.0.0.1:{free_port()}")
 
 
 @pytest.fixture
@@ -156,6 +198,33 @@ def site() -> Iterator[Site]:
 
 def test_install_sets_what_the_commented_pieces_say(site: Site) -> None:
     site.install()
+    by_hand = pieces_of(site)
+    for entry in ("amavis/unix", "pickup/unix"):
+        assert site.postconf("-M", entry) == by_hand.postconf("-M", entry)
+    assert site.postconf("-P", "smtp/inet") == by_hand.postconf("-P", "smtp/inet")
+    for name in ("message_size_limit", "amavis_time_limit"):
+        assert site.main(name) == by_hand.main(name)
+
+
+def test_install_with_smtp_sets_what_the_commented_pieces_say(site: Site, way: Way) -> None:
+    site.install(*way.words)
+    by_hand = pieces_of(site)
+    piece = by_hand.postconf("-M", "127.0.0.1:10025/inet").replace("127.0.0.1:10025", way.at)
+    if way.at.startswith("["):
+        piece = piece.replace("127.0.0.0/8", "[::1]/128")
+    assert site.postconf("-M", way.entry).split() == piece.split()
+    assert site.postconf("-M", "amavis/unix") == by_hand.postconf("-M", "amavis/unix")
+    assert site.postconf("-P", "smtp/inet") == by_hand.postconf("-P", "smtp/inet")
+    assert site.option("pickup/unix/content_filter") == ""
+    assert site.postconf("-P", "pickup/unix").splitlines() == [
+        "pickup/unix/content_filter =",
+        "pickup/unix/smtputf8_autodetect_classes = verify",
+    ]
+    assert site.main("message_size_limit") == by_hand.main("message_size_limit")
+
+
+def pieces_of(site: Site) -> Site:
+    """A configuration made of the pieces alone, with this site's paths."""
     expected = (CHECKOUT / "contrib/postfix/master.cf").read_text()
     for there, here in (
         ("/etc/postfix", site.config),
@@ -171,12 +240,7 @@ def test_install_sets_what_the_commented_pieces_say(site: Site) -> None:
     pieces.mkdir()
     (pieces / "master.cf").write_text(expected)
     shutil.copy2(CHECKOUT / "contrib/postfix/main.cf", pieces)
-    by_hand = Site(site.root, pieces)
-    for entry in ("amavis/unix", "pickup/unix"):
-        assert site.postconf("-M", entry) == by_hand.postconf("-M", entry)
-    assert site.postconf("-P", "smtp/inet") == by_hand.postconf("-P", "smtp/inet")
-    for name in ("message_size_limit", "amavis_time_limit"):
-        assert site.main(name) == by_hand.main(name)
+    return Site(site.root, pieces)
 
 
 def test_undo_puts_postfix_back_as_it_was(site: Site) -> None:
@@ -243,19 +307,35 @@ def test_an_install_with_other_options_is_undone_to_the_beginning(site: Site) ->
     assert site.picture() == before
 
 
-WRITES = """*" -e "* | *" -M "*=* | *" -P "*=*"""
+SMTP = ("smtp",)
+"""Stands for a way back by SMTP in a table."""
+WRITES = """*" -e "* | *" -M "*=* | *" -P "*=* | *" -MX "* | *" -PX "*"""
 
 
-def test_an_interrupted_install_is_undone_wherever_it_stopped(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("first", "then", "least"),
+    [
+        pytest.param(None, SENDMAIL, 12, id="sendmail"),
+        pytest.param(None, SMTP, 12, id="smtp"),
+        pytest.param(SENDMAIL, SMTP, 2, id="sendmail to smtp"),
+        pytest.param(SMTP, SENDMAIL, 2, id="smtp to sendmail"),
+    ],
+)
+def test_an_interrupted_install_is_undone_wherever_it_stopped(
+    site: Site, smtp: Way, first: tuple[str, ...] | None, then: tuple[str, ...], least: int
+) -> None:
     site.add_master(SUBMISSION)
     site.postconf("-e", "mailbox_size_limit=10240000", "amavis_time_limit=99s")
     before = site.picture()
+    first, then = (smtp.words if words is SMTP else words for words in (first, then))
     count = site.root / "count"
     stops = 0
     while True:
         kill = f'[ "$(wc -l <"{count}")" -le {stops} ] || kill -KILL "$PPID"'
+        if first:
+            site.install(*first)
         site.wrap(WRITES, f'echo >>"{count}"; {kill}')
-        done = site.run("install")
+        done = site.run("install", *then)
         if done.returncode == 0:
             break
         assert done.returncode == -9, done.stderr
@@ -265,7 +345,10 @@ def test_an_interrupted_install_is_undone_wherever_it_stopped(site: Site) -> Non
         site.undo()
         assert site.picture() == before, f"killed before change {stops}"
     assert stops == len(count.read_text())
-    assert stops >= 12
+    assert stops >= least
+    site.wrap()
+    site.undo()
+    assert site.picture() == before
 
 
 def test_a_failing_postconf_ends_the_install_with_2_and_says_how_to_go_on(site: Site) -> None:
@@ -526,6 +609,20 @@ def test_files_of_someone_else_are_not_overwritten(site: Site) -> None:
         pytest.param(["--user", "postfix"], id="postfix"),
         pytest.param(["--maxproc", "0"], id="no process"),
         pytest.param(["--service", "nosuch"], id="unknown service"),
+        pytest.param(["--reentry", "smtp"], id="smtp to nowhere"),
+        pytest.param(["--reentry", "smtp:10025"], id="re-entry without address"),
+        pytest.param(["--reentry", "smtp:localhost:10025"], id="re-entry by name"),
+        pytest.param(["--reentry", "smtp:192.0.2.1:10025"], id="re-entry for others"),
+        pytest.param(["--reentry", "smtp:0.0.0.0:10025"], id="re-entry for everybody"),
+        pytest.param(["--reentry", "smtp:127.0.0.256:10025"], id="no address"),
+        pytest.param(["--reentry", "smtp:127.0.0.1.2:10025"], id="long address"),
+        pytest.param(["--reentry", "smtp:[::]:10025"], id="re-entry for everybody by IPv6"),
+        pytest.param(["--reentry", "smtp:::1:10025"], id="no brackets"),
+        pytest.param(["--reentry", "smtp:127.0.0.1:0"], id="port 0"),
+        pytest.param(["--reentry", "smtp:127.0.0.1:65536"], id="port too high"),
+        pytest.param(["--reentry", "smtp:127.0.0.1:smtp"], id="port by name"),
+        pytest.param(["--reentry", "smtp:127.0.0.1:10025\nsmtp:127.0.0.1:10025"], id="two lines"),
+        pytest.param(["--reentry", "file:/x"], id="no way back"),
         pytest.param(["--nosuch", "x"], id="unknown option"),
         pytest.param(["--user"], id="missing value"),
         pytest.param(["more"], id="word too many"),
@@ -538,3 +635,251 @@ def test_bad_options_end_with_2_and_change_nothing(site: Site, words: list[str])
     assert done.returncode == 2
     assert done.stderr.startswith("setup: ")
     assert site.tree() == before
+
+
+def test_undo_after_smtp_puts_postfix_back_as_it_was(site: Site, way: Way) -> None:
+    site.add_master(SUBMISSION)
+    before = site.picture()
+    site.install(*way.words)
+    assert site.postconf("-M", way.entry)
+    site.undo()
+    assert site.picture() == before
+
+
+def test_ways_are_switched_to_and_fro_as_if_there_had_been_one(site: Site, smtp: Way) -> None:
+    site.add_master(SUBMISSION)
+    other = Way(f"[::1]:{free_port()}")
+    before = site.picture()
+    meanings: dict[tuple[str, ...], list[str]] = {}
+    for words in (SENDMAIL, smtp.words, other.words, SENDMAIL, other.words, smtp.words, SENDMAIL):
+        site.install(*words)
+        assert meanings.setdefault(words, site.meaning()) == site.meaning()
+    assert smtp.at not in str(meanings[other.words])
+    assert not any(way.at in str(meanings[SENDMAIL]) for way in (smtp, other))
+    assert site.option("pickup/unix/receive_override_options") == "no_header_body_checks"
+    site.install(*other.words)
+    assert site.option("pickup/unix/receive_override_options") == ""
+    site.undo()
+    assert site.picture() == before
+
+
+def test_a_second_install_keeps_the_way_of_the_first(site: Site, smtp: Way) -> None:
+    site.install(*smtp.words)
+    files = site.tree()
+    assert "ATTENTION" not in site.install()
+    assert site.tree() == files
+
+
+def test_header_checks_that_pickup_left_out_before_stay_left_out(site: Site, smtp: Way) -> None:
+    site.postconf("-P", "pickup/unix/receive_override_options=no_header_body_checks")
+    before = site.picture()
+    site.install(*SENDMAIL)
+    site.install(*smtp.words)
+    assert site.option("pickup/unix/receive_override_options") == "no_header_body_checks"
+    site.undo()
+    assert site.picture() == before
+
+
+def test_what_was_changed_on_pickup_since_is_left_when_the_way_changes(site: Site, smtp: Way) -> None:
+    site.install(*SENDMAIL)
+    site.postconf("-P", "pickup/unix/receive_override_options=no_milters")
+    assert "receive_override_options was changed since" in site.install(*smtp.words)
+    assert site.option("pickup/unix/receive_override_options") == "no_milters"
+
+
+def test_the_settings_that_are_written_name_the_way(site: Site, way: Way) -> None:
+    said = site.install(*way.words)
+    lines = (site.root / "etc/amavis-pipe.toml").read_text().splitlines()
+    assert lines[1] == f'state = "{site.root}/state"'
+    assert lines[3] == f'forward = "smtp:{way.at}"'
+    assert lines[4] == "[limits]"
+    assert "ATTENTION" not in said
+
+
+def test_without_smtp_the_settings_keep_the_default(site: Site) -> None:
+    site.install()
+    assert '#forward = "sendmail"' in (site.root / "etc/amavis-pipe.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("there", "to_smtp", "noted"),
+    [
+        pytest.param("", True, "header_checks may run twice", id="default, smtp"),
+        pytest.param("forward = 'sendmail'", True, "header_checks may run twice", id="sendmail, smtp"),
+        pytest.param("forward='smtp:{at}' # x", True, "", id="smtp, smtp"),
+        pytest.param("forward = 'smtp:127.0.0.1:9'", True, "stays in the queue", id="elsewhere, smtp"),
+        pytest.param("[x]\nforward = 'smtp:{at}'", True, "header_checks may", id="in a section, smtp"),
+        pytest.param("forward = 'smtp:{at}'", False, "stays in the queue", id="smtp, sendmail"),
+        pytest.param("", False, "", id="default, sendmail"),
+        pytest.param("forward = ", False, 'says forward = "?"', id="faulty"),
+    ],
+)
+def test_settings_that_were_there_are_left_with_a_loud_note_if_they_mean_another_way(
+    site: Site, smtp: Way, there: str, to_smtp: bool, noted: str
+) -> None:
+    text = there.format(at=smtp.at) + "\n# state\n"
+    (site.root / "etc/amavis-pipe.toml").write_text(text)
+    words = smtp.words if to_smtp else SENDMAIL
+    for said in (site.install("--dry-run", *words), site.install(*words)):
+        assert ("ATTENTION" in said) is bool(noted)
+        assert noted in said
+    assert (site.root / "etc/amavis-pipe.toml").read_text() == text
+
+
+def test_a_switch_of_the_way_leaves_the_settings_and_says_so(site: Site, smtp: Way) -> None:
+    site.install(*smtp.words)
+    text = (site.root / "etc/amavis-pipe.toml").read_text()
+    said = site.install(*SENDMAIL)
+    assert f'says forward = "smtp:{smtp.at}", Postfix is set up for "sendmail"' in said
+    assert (site.root / "etc/amavis-pipe.toml").read_text() == text
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.1:{}", "[::1]:{}", "192.0.2.1:{}", "{}", "localhost:{}"])
+def test_a_port_of_another_entry_is_refused(site: Site, smtp: Way, entry: str) -> None:
+    name = entry.format(smtp.at.rpartition(":")[2])
+    site.add_master(f"{name} inet n - n - - smtpd\n  -o content_filter=\n")
+    files = site.tree()
+    done = site.run("install", *smtp.words)
+    assert done.returncode == 2
+    assert name in done.stderr
+    assert "another" in done.stderr
+    assert site.tree() == files
+
+
+@pytest.mark.parametrize("port", ["25", "587"])
+def test_a_port_of_another_entry_is_refused_by_its_name_too(site: Site, port: str) -> None:
+    site.add_master(SUBMISSION)
+    done = site.run("install", "--reentry", f"smtp:127.0.0.1:{port}")
+    assert done.returncode == 2
+    assert f"port {port} is that of" in done.stderr
+
+
+def test_an_entry_of_the_same_name_is_replaced_only_by_force_and_put_back(site: Site, smtp: Way) -> None:
+    site.add_master(f"{smtp.at} inet n - n - 5 smtpd\n  -o content_filter=\n  -o {{ mynetworks = ::1, x }}\n")
+    before = site.picture()
+    assert site.run("install", *smtp.words).returncode == 2
+    site.install("--force", *smtp.words)
+    assert site.option(f"{smtp.entry}/mynetworks") == "127.0.0.0/8"
+    site.install(*SENDMAIL)
+    assert site.option(f"{smtp.entry}/mynetworks") == "::1, x"
+    site.install("--force", *smtp.words)
+    site.undo()
+    assert site.picture() == before
+
+
+def test_a_port_on_which_a_program_listens_is_refused_since_postfix_would_end(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        at = f"127.0.0.1:{listener.getsockname()[1]}"
+        done = site.run("install", "--reentry", f"smtp:{at}")
+    assert done.returncode == 2
+    assert f"nothing can listen at {at}: Address already in use" in done.stderr
+
+
+def test_what_listens_is_no_hindrance_where_the_entry_is_there_already(site: Site, smtp: Way) -> None:
+    site.install(*smtp.words)
+    with socket.create_server(("127.0.0.1", int(smtp.at.rpartition(":")[2]))):
+        site.install(*smtp.words)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "host", "right"),
+    [
+        ("ipv4", "127.0.0.1", True),
+        ("ipv4", "[::1]", False),
+        ("ipv6", "127.0.0.1", False),
+        ("ipv4, ipv6", "[::1]", True),
+    ],
+)
+def test_an_address_that_postfix_does_not_speak_is_refused(
+    site: Site, protocols: str, host: str, right: bool
+) -> None:
+    site.postconf("-e", f"inet_protocols={protocols}")
+    done = site.run("install", "--dry-run", "--reentry", f"smtp:{host}:{free_port()}")
+    assert (done.returncode == 0) is right
+    assert ("inet_protocols" in done.stderr) is not right
+
+
+def test_the_way_back_is_never_filtered(site: Site, way: Way) -> None:
+    site.install(*way.words)
+    for words in ((), way.words, SENDMAIL):
+        done = site.run("install", "--service", "smtp", "--service", way.at, *words)
+        assert done.returncode == 2
+        assert f"mail that was filtered comes back by {way.entry}" in done.stderr
+    site.install("--service", "smtp")
+    assert site.option(f"{way.entry}/content_filter") == ""
+    assert "\n" + way.entry + "/content_filter =\n" in "\n" + site.postconf("-P", way.entry)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:10026", "[::1]:10026", "localhost:10026"])
+def test_a_way_back_made_by_hand_is_never_filtered(site: Site, name: str) -> None:
+    site.add_master(f"{name} inet n - n - - smtpd\n  -o content_filter=\n")
+    done = site.run("install", "--service", "smtp", "--service", name)
+    assert done.returncode == 2
+    assert f"comes back by {name}/inet" in done.stderr
+    site.install()
+    assert site.option(f"{name}/inet/content_filter") == ""
+
+
+def test_a_door_on_a_loopback_address_can_be_filtered(site: Site) -> None:
+    site.add_master("127.0.0.1:10026 inet n - n - - smtpd\n")
+    site.install("--service", "127.0.0.1:10026")
+    assert site.option("127.0.0.1:10026/inet/content_filter") == "amavis:dummy"
+
+
+def test_the_limit_where_mail_comes_back_is_the_raised_one_of_main_cf(site: Site, smtp: Way) -> None:
+    site.install(*smtp.words)
+    assert site.option(f"{smtp.entry}/message_size_limit") == ""
+    assert site.option("smtp/inet/message_size_limit") == "10240000"
+    assert site.main("message_size_limit") == "10385536"
+
+
+def test_the_way_back_runs_chrooted_where_the_door_does(site: Site, smtp: Way) -> None:
+    site.postconf("-F", "smtp/inet/chroot=n")
+    site.install(*smtp.words)
+    assert site.postconf("-M", smtp.entry).split()[4] == "n"
+
+
+def test_dry_run_shows_the_way_back_and_changes_nothing(site: Site, smtp: Way) -> None:
+    before = site.tree()
+    said = site.install("--dry-run", *smtp.words)
+    assert f"-M '{smtp.entry}={smtp.at} inet n - y - - smtpd -o content_filter= " in said
+    assert site.tree() == before
+    site.install(*smtp.words)
+    before = site.tree()
+    said = site.install("--dry-run", *SENDMAIL)
+    assert f"-MX {smtp.entry}" in said or f"-MX '{smtp.entry}'" in said
+    assert site.tree() == before
+
+
+def test_status_tells_the_way_back(site: Site, smtp: Way) -> None:
+    site.install()
+    assert "way back      sendmail, says" in site.run("status").stdout
+    site.undo("--purge")
+    site.install(*smtp.words)
+    done = site.run("status")
+    assert done.returncode == 0, done.stdout
+    assert f"way back      smtp:{smtp.at}, says {site.root}/etc/amavis-pipe.toml\n" in done.stdout
+    assert f"comes back    {smtp.entry}\n" in done.stdout
+
+
+def test_status_is_not_content_when_settings_and_postfix_mean_different_ways(site: Site, smtp: Way) -> None:
+    settings = site.root / "etc/amavis-pipe.toml"
+    site.install(*smtp.words)
+    settings.write_text("")
+    done = site.run("status")
+    assert done.returncode == 1
+    assert f"unused        {smtp.entry}" in done.stdout
+    site.install(*SENDMAIL)
+    assert site.run("status").returncode == 0
+    settings.write_text(f'forward = "smtp:{smtp.at}"\n')
+    done = site.run("status")
+    assert done.returncode == 1
+    assert f"missing       {smtp.entry} in master.cf" in done.stdout
+
+
+def test_status_allows_for_a_proxy_before_the_way_back(site: Site, smtp: Way) -> None:
+    site.install(*smtp.words)
+    (site.root / "etc/amavis-pipe.toml").write_text('forward = "smtp:127.0.0.1:9"\n')
+    done = site.run("status")
+    assert done.returncode == 0
+    assert f"127.0.0.1:9/inet is not in master.cf: does it lead to {smtp.entry}" in done.stdout
