@@ -10,7 +10,7 @@ from amavis_pipe import settings
 from amavis_pipe.config import load
 from amavis_pipe.desk import site
 from amavis_pipe.desk.account import Paint
-from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, scanning
+from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, reentry, scanning
 from amavis_pipe.desk.table import counted
 from amavis_pipe.record import to_json
 
@@ -71,6 +71,7 @@ def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
     yield from ground.check_sandbox(values["sandbox"])
     here = site.placed(settings.Settings(values))
     yield from ground.check_sendmail(here)
+    yield from reentry.check(here, mta)
     yield from scanning.check_scanners(here)
     yield from scanning.check_find(here)
     if mta is not None:

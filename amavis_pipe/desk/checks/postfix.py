@@ -5,6 +5,7 @@ why, is in contrib/postfix/master.cf.
 """
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -37,11 +38,15 @@ class Postfix:
 
     entries   services that run the filter
     services  options of master.cf by "name/type/option"
+    smtpds    "name/type" of every smtpd
+    doors     those of them that pass mail to the filter
     """
 
     def __init__(self, folder: str | None) -> None:
         self._folder = ["-c", folder] if folder else []
-        self.entries = [entry for line in self._asked("-M") if (entry := _entry(line))]
+        lines = self._asked("-M")
+        self.entries = [entry for line in lines if (entry := _entry(line))]
+        self.smtpds = [name for line in lines if (name := _smtpd(line))]
         self.services = dict(_pair(line) for line in self._asked("-P"))
         self.filter = self.value("content_filter")
         self.nets = {entry.name: self._net(entry) for entry in self.entries}
@@ -50,11 +55,34 @@ class Postfix:
         }
         size = self.value("message_size_limit")
         self.message_size_limit = int(size) if size.isdigit() else 0
-        self.is_readable = bool(self._asked("-M"))
+        self._main = {
+            "content_filter": self.filter,
+            "message_size_limit": size,
+            "receive_override_options": self.value("receive_override_options"),
+        }
+        names = {entry.name for entry in self.entries}
+        self.doors = [name for name in self.smtpds if _is_for(self.setting(name, "content_filter"), names)]
+        self.is_readable = bool(lines)
 
     def value(self, name: str) -> str:
         """A parameter of main.cf, expanded."""
         return next(iter(self._asked("-x", "-h", name)), "")
+
+    def setting(self, service: str, name: str) -> str:
+        """One of the parameters in _main, as the service "name/type" has it."""
+        return self.services.get(f"{service}/{name}", self._main[name])
+
+    def smtpd_at(self, at: str) -> str:
+        """The "name/type" of the smtpd that listens at HOST:PORT, on that address or on all; "" for none."""
+        host, _, port = at.rpartition(":")
+        hosts = [host, "localhost", ""]
+        found = {}
+        for service in self.smtpds:
+            name, _, kind = service.rpartition("/")
+            its_host, _, its_port = name.rpartition(":")
+            if kind == "inet" and its_host in hosts and _port(its_port) == port:
+                found[its_host] = service
+        return next((found[one] for one in hosts if one in found), "")
 
     def _asked(self, *words: str) -> list[str]:
         return _said(["postconf", *self._folder, *words]).splitlines()
@@ -195,6 +223,20 @@ def _entry(line: str) -> Entry | None:
         else:
             attributes[name] = value
     return None
+
+
+def _smtpd(line: str) -> str:
+    """The "name/type" in a line of `postconf -M` if it is an smtpd, else ""."""
+    words = line.split()
+    return f"{words[0]}/{words[1]}" if len(words) > 7 and words[7] == "smtpd" else ""
+
+
+def _port(name: str) -> str:
+    """A port of master.cf as a number, in digits; what has none stays as it is."""
+    try:
+        return name if name.isdigit() else str(socket.getservbyname(name, "tcp"))
+    except OSError:
+        return name
 
 
 def _pair(line: str) -> tuple[str, str]:
