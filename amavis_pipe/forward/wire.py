@@ -124,7 +124,8 @@ def xforward(envelope: "Envelope", offers: dict[bytes, bytes]) -> list[bytes]:
         b"ADDR": address if address.count(b":") < 2 else b"IPV6:" + address,
         b"HELO": envelope.helo,
         b"IDENT": envelope.queue_id,
-        b"SOURCE": b"REMOTE" if address else b"LOCAL",
+        # LOCAL lets Postfix complete and map the header as it does for mail of its own host
+        b"SOURCE": b"LOCAL" if address in (b"", b"::1") or address.startswith(b"127.") else b"REMOTE",
     }
     words = [b" %s=%s" % (name, _xtext(value)) for name, value in known.items() if name in wanted]
     if sum(map(len, words)) > COMMAND_MAX - 10:

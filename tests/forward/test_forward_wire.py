@@ -169,11 +169,15 @@ def test_xforward_tells_who_the_client_was():
             b"NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] IDENT=4bQ7 SOURCE=LOCAL",
         ),
         (
+            Envelope(b"", (), b"4bQ7", b"127.0.0.1", b"localhost", b"h"),
+            b"NAME=localhost ADDR=127.0.0.1 HELO=h IDENT=4bQ7 SOURCE=LOCAL",
+        ),
+        (
             Envelope(b"", (), b"", b"unknown", b"unknown", b"h"),
             b"NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=h IDENT=[UNAVAILABLE] SOURCE=REMOTE",
         ),
     ],
-    ids=["nothing known", "IPv6", "local", "unknown"],
+    ids=["nothing known", "IPv6", "local", "this host", "unknown"],
 )
 def test_xforward_says_unavailable_of_what_is_not_known(envelope, expect):
     assert wire.xforward(envelope, OFFERED) == ([b"XFORWARD " + expect] if expect else [])
