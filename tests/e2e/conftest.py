@@ -24,9 +24,9 @@ WANTED = {
 LINES_SHOWN = 40
 
 
-@pytest.fixture(scope="session")
-def running() -> Iterator[Site]:
-    """The site, started; stopped and taken away at the end, whatever happened."""
+@pytest.fixture(scope="session", params=["sendmail", "smtp"])
+def running(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The site, started, once for each way of re-entry; stopped and taken away, whatever happened."""
     if os.geteuid() != 0:
         pytest.fail("the end-to-end tests want root: Postfix and the filter run as different users")
     missing = sorted({package for path, package in WANTED.items() if not Path(path).exists()})
@@ -36,7 +36,7 @@ def running() -> Iterator[Site]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # not pytest's own temporary folder: it is closed to other users, and its path is long for sockets
     folder = Path(tempfile.mkdtemp(prefix="ap-e2e-", dir="/var/tmp"))
-    site = Site(folder)
+    site = Site(folder, request.param)
     try:
         site.start()
         yield site

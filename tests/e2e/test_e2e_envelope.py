@@ -70,14 +70,6 @@ def test_aliases_and_automatic_copies_are_applied_once_behind_the_filter(site: S
     assert sorted(record["actions"][0]["recipients"]) == ["team@site.example", "watched@site.example"]
 
 
-def test_mail_for_more_recipients_than_one_run_takes_reaches_each_once(site: Site) -> None:
-    recipients = tuple(b"user%d@site.example" % number for number in range(120))
-    site.send(mails.mail(b"to many"), recipients=recipients)
-    arrived = site.finished()
-    assert sorted(address for mail in arrived for address in mail.recipients) == sorted(recipients)
-    assert len(site.journal()) == 3
-
-
 def test_all_odd_recipients_of_one_mail_arrive_in_one_run(site: Site) -> None:
     recipients = (*RECIPIENTS.values(), *(b"user%d@site.example" % number for number in range(29)))
     assert len(recipients) == 40

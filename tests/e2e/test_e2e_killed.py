@@ -59,6 +59,15 @@ def test_postfix_stopped_in_the_middle_delivers_the_mail_once_after_its_start(si
     assert len(site.journal()) == 1
 
 
+def test_a_reload_in_the_middle_changes_nothing(site: Site) -> None:
+    pid = held(site)
+    site.postfix.reload_lazily()
+    let_go(site, pid)
+    (arrived,) = site.retried()  # the new queue manager leaves it alone until its next run
+    assert arrived.data.endswith(MAIL)
+    assert len(site.journal()) == 1
+
+
 def test_an_orphan_with_an_infected_mail_sends_no_report(site: Site) -> None:
     site.configure(infected={"action": "bounce"})
     pid = held(site, mails.with_attachment(b"e.com", EICAR))

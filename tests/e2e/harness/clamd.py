@@ -30,6 +30,9 @@ Foreground yes
 MaxThreads 8
 SelfCheck {self_check}
 AlertExceedsMax yes
+MaxFileSize 64M
+MaxScanSize 128M
+StreamMaxLength 64M
 """
 SELF_CHECK = 3600
 

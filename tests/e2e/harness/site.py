@@ -11,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness import smtp
 from harness.clamd import Clamd, Relay
+from harness.line import Line
 from harness.postfix import ENVIRONMENT, Postfix, children
 from harness.smtp import Arrived, Sink
 from harness.syslog import Syslog
@@ -34,11 +36,14 @@ ALICE, BOB = b"alice@sender.example", b"bob@site.example"
 class Site:
     """Everything below `folder`, which other users can enter.
 
+    way     how mail comes back: "sendmail" or "smtp"
+    line    leads to the smtpd where mail comes back, for tests that are to hold something on it
     before  what Postfix knew of its configuration before it was set up for the filter
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, way: str) -> None:
         folder.chmod(0o755)
+        self.way = way
         self.folder = folder
         self.package = folder / "package"
         self.program = folder / "bin/amavis-pipe"
@@ -53,6 +58,8 @@ class Site:
         self.relay = Relay(folder / "relay.ctl", self.clamd.socket)
         self.relay.open()
         self.postfix = Postfix(folder / "postfix", self.sink.port)
+        self.line = Line(smtp.free_port())
+        self.reentry = f"smtp:127.0.0.1:{self.line.target}" if way == "smtp" else way
         self.before = self.postfix.picture()
 
     def start(self) -> None:
@@ -66,6 +73,7 @@ class Site:
         with contextlib.ExitStack() as undone:
             undone.callback(self.syslog.close)
             undone.callback(self.sink.close)
+            undone.callback(self.line.close)
             undone.callback(self.clamd.stop)
             undone.callback(self.relay.close)
             undone.callback(self.postfix.forget)
@@ -82,6 +90,7 @@ class Site:
             "--package-path": self.package,
             "--service": self.postfix.service,
             "--user": USER,
+            "--reentry": self.reentry,
             "--cron": "none",
         }
         return self.setup("install", *(str(word) for pair in options.items() for word in pair))
@@ -99,13 +108,15 @@ class Site:
         self.relay.close()
         self.clamd.ensure()
         self.postfix.ensure()
-        self.sink.busy = False
+        self.sink.busy, self.sink.offers = False, smtp.OFFERS
+        self.line.reset()
         self.postfix.delete_all()
         self._end_filters()
         wait_for(self._is_empty, "an empty queue")
         for name in ("cache", "journal", "quarantine"):
             for path in (self.state / name).iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (self.state / "sent").unlink(missing_ok=True)
         for path in (self.folder / "out").iterdir():
             path.unlink()
         self.sink.mails.clear()
@@ -116,7 +127,7 @@ class Site:
         """Write the settings: clamd behind the relay, and what is given; a dict is a section."""
         row = {"name": "clamd", "at": str(self.relay.path), "conf": str(self.clamd.conf), "timeout": 20}
         row |= scanner or {}
-        top = {"state": str(self.state)} | {
+        top = {"state": str(self.state), "forward": self.reentry} | {
             key: value for key, value in values.items() if not isinstance(value, dict)
         }
         sections = {"cache": {"settle_minutes": 0}} | {
@@ -141,9 +152,10 @@ class Site:
         sender: bytes = ALICE,
         recipients: tuple[bytes, ...] = (BOB,),
         helo: bytes = smtp.CLIENT,
+        parameters: bytes = b"",
     ) -> str:
         """Send a mail to the front door; its queue id."""
-        return self.postfix.send(sender, recipients, mail, helo)
+        return self.postfix.send(sender, recipients, mail, helo, parameters)
 
     def finished(self) -> list[Arrived]:
         """What has arrived when no mail is left anywhere in Postfix."""
@@ -187,6 +199,10 @@ class Site:
         """The records of all runs that came to an end, oldest first."""
         files = sorted((self.state / "journal").iterdir())
         return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+
+    def today(self) -> str:
+        """The name of the journal's file for this day."""
+        return time.strftime("%Y-%m-%d.jsonl", time.gmtime())
 
     def quarantined(self) -> list[bytes]:
         """What is in quarantine, one file each."""

@@ -10,9 +10,20 @@ from dataclasses import dataclass
 from io import BufferedReader
 
 HOST = "127.0.0.1"
+OFFERS = (b"8BITMIME",)
 CLIENT = b"client.example"
 PATIENCE = 60
 """Seconds that a reply may take."""
+
+
+FOLDED = rb"[^\r\n]*\r\n(?:\t[^\r\n]*\r\n)*"
+BACK = (
+    rb"Received: (?:by mx\.site\.example \(Postfix, from userid \d+\)|from \S+ \(\S+ \[127\.0\.0\.1\]\))"
+    + FOLDED
+)
+IN = rb"Received: from client\.example " + FOLDED
+FILTERED = re.compile(BACK + rb"X-Virus-Scanned: by amavis-pipe\r\n" + IN)
+"""What stands on top of a mail that was filtered: Postfix's field from re-entry, ours, Postfix's from the door."""
 
 
 class Refused(Exception):
@@ -25,8 +36,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def send(port: int, sender: bytes, recipients: tuple[bytes, ...], mail: bytes, helo: bytes = CLIENT) -> str:
-    """Send a mail with CRLF line ends, dots stuffed and nothing else done to it; its queue id."""
+def send(
+    port: int,
+    sender: bytes,
+    recipients: tuple[bytes, ...],
+    mail: bytes,
+    helo: bytes = CLIENT,
+    parameters: bytes = b"",
+) -> str:
+    """Send a mail with CRLF line ends, dots stuffed and nothing else done to it; its queue id.
+
+    `parameters` stand behind MAIL FROM.
+    """
     assert mail.endswith(b"\r\n")
     with socket.create_connection((HOST, port), PATIENCE) as connection, connection.makefile("rb") as replies:
 
@@ -42,7 +63,7 @@ def send(port: int, sender: bytes, recipients: tuple[bytes, ...], mail: bytes, h
 
         say(b"", b"220")
         say(b"EHLO " + helo, b"250")
-        say(b"MAIL FROM:<%s>" % sender, b"250")
+        say(b"MAIL FROM:<%s> %s" % (sender, parameters), b"250")
         for address in recipients:
             say(b"RCPT TO:<%s>" % address, b"250")
         say(b"DATA", b"354")
@@ -54,11 +75,15 @@ def send(port: int, sender: bytes, recipients: tuple[bytes, ...], mail: bytes, h
 
 @dataclass(frozen=True)
 class Arrived:
-    """A mail as the sink got it: envelope, and its bytes with CRLF, dots unstuffed."""
+    """A mail as the sink got it: envelope, and its bytes with CRLF, dots unstuffed.
+
+    parameters  what stood behind MAIL FROM, in upper case
+    """
 
     sender: bytes
     recipients: tuple[bytes, ...]
     data: bytes
+    parameters: tuple[bytes, ...] = ()
 
     @property
     def head(self) -> bytes:
@@ -70,11 +95,23 @@ class Arrived:
         return re.sub(rb"\r\n[ \t]+", b" ", found[1]).rstrip(b"\r") if found else None
 
 
+def original(arrived: Arrived) -> bytes:
+    """The mail less what Postfix and the filter have put on top, which is all they may have done."""
+    added = FILTERED.match(arrived.data)
+    assert added, f"other fields were added: {arrived.data[:1500]!r}"
+    return arrived.data[added.end() :]
+
+
 class Sink:
-    """A server that takes every mail and keeps it; `busy` makes it answer RCPT with 451."""
+    """A server that takes every mail and keeps it.
+
+    busy    makes it answer RCPT with 451
+    offers  what it says to EHLO
+    """
 
     def __init__(self) -> None:
         self.busy = False
+        self.offers: tuple[bytes, ...] = OFFERS
         self.mails: list[Arrived] = []
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
@@ -109,14 +146,17 @@ class Sink:
             self._open.discard(connection)
 
     def _converse(self, connection: socket.socket, lines: BufferedReader) -> None:
-        sender, recipients = b"", list[bytes]()
+        sender, recipients, parameters = b"", list[bytes](), tuple[bytes, ...]()
         connection.sendall(b"220 sink.example ESMTP\r\n")
         for line in lines:
             verb, reply = line[:4].upper(), b"250 ok"
             if verb == b"EHLO":
-                reply = b"250-sink.example\r\n250 8BITMIME"
+                reply = b"\r\n".join(
+                    (b"250-sink.example", *(b"250-" + word for word in self.offers), b"250 HELP")
+                )
             elif verb == b"MAIL":
                 sender, recipients = _path(line), []
+                parameters = tuple(line.rpartition(b">")[2].upper().split())
             elif verb == b"RCPT" and self.busy:
                 reply = b"451 4.3.2 not now"
             elif verb == b"RCPT":
@@ -124,7 +164,7 @@ class Sink:
             elif verb == b"DATA":
                 connection.sendall(b"354 go on\r\n")
                 data = b"".join(iter(lambda: _unstuffed(lines.readline()), b""))
-                self.mails.append(Arrived(sender, tuple(recipients), data))
+                self.mails.append(Arrived(sender, tuple(recipients), data, parameters))
             elif verb == b"QUIT":
                 connection.sendall(b"221 bye\r\n")
                 return
