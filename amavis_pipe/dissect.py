@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Found = tuple[list[Part], list[Finding]]
+
     from amavis_pipe.cache import Cache
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
@@ -57,37 +59,43 @@ def _facts(walk: Walk, settings: "Settings", memory: "Remembered | None") -> Fac
     """What the walk gave, and what is in the containers it left."""
     budget, parts, findings = walk.budget, walk.parts, walk.findings
     if walk.deferred:
-        more, found = _inside(walk.deferred, budget, settings, memory)
+        more, found = _inside(walk, budget, settings, memory)
         parts, findings = parts + more, findings + found
-    return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit))
+    bodies = () if _is_cut(findings) else tuple(walk.bodies)
+    return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit), bodies)
 
 
-def _inside(
-    containers: list[Part], budget: Budget, settings: "Settings", memory: "Remembered | None"
-) -> tuple[list[Part], list[Finding]]:
-    """What is in these containers, as far as possible from memory."""
-    if memory is None:
-        return _opened(containers, budget, settings)
-    from amavis_pipe.subtree import Memory
+def _is_cut(findings: list[Finding]) -> bool:
+    """Whether the mail's own structure, or anything in it, was not read to its end."""
+    return any(found.name.startswith(("limit:", "broken:mime")) for found in findings)
 
+
+def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembered | None") -> "Found":
+    """What is in the containers that the walk left, as far as possible from memory."""
+    from amavis_pipe.subtree import Memory, is_volume
+
+    if memory is None or any(is_volume(name) for part in walk.parts for name in part.names):
+        return _opened(walk.deferred, budget, settings)
     subtrees = Memory(*memory, settings.limits.depth)
     parts, closed = [], []
-    for container in containers:
-        known = subtrees.recall(container, budget)
+    for container in walk.deferred:
+        known = subtrees.recall([container], budget)
         if known is None:
             closed.append(container)
         else:
             parts += known
     if not closed:
         return parts, []
+    together = subtrees.recall(closed, budget) if len(closed) > 1 else None
+    if together is not None:
+        return parts + together, []
     more, found = _opened(closed, budget, settings)
-    # a child that some container took over could lie about its neighbours: only one alone is remembered
-    if len(closed) == 1 and not budget.hit and not any(one.name.startswith("crash:") for one in found):
-        subtrees.remember(closed[0], more, found)
+    if not budget.hit:
+        subtrees.remember(closed, more, found)
     return parts + more, found
 
 
-def _opened(closed: list[Part], budget: Budget, settings: "Settings") -> tuple[list[Part], list[Finding]]:
+def _opened(closed: list[Part], budget: Budget, settings: "Settings") -> "Found":
     """What the sandboxed child finds in these containers."""
     from amavis_pipe.jail import sandbox
 

@@ -1,9 +1,11 @@
-"""What was in a container that was opened before, so that it need not be opened again.
+"""What was in containers that were opened before, so that they need not be opened again.
 
-An entry holds the parts below one container without their bytes. It is a function of its key: the
-container's bytes, the hints that its decoder had (kind, claimed type, names), limits and decoders. It is
-kept only if nothing at all was wrong with it, and used only if it fits what is left of the budget and
-every scanner has answered for every part of it, for then nobody needs the bytes.
+An entry holds, without their bytes, the parts below the containers that one child opened: mostly one. It
+is a function of its key: their bytes, the hints that their decoders had (kind, claimed type, names), limits
+and decoders. Several have one entry together, since a child that one of them took over could lie of its
+neighbours. It is kept only if nothing at all was wrong, and used only if it fits what is left of the
+budget and every scanner has answered for every part of it, for then nobody needs the bytes. Where a
+piece of an archive in several files is about, nothing is kept or used: what is in one depends on others.
 """
 
 import marshal
@@ -34,13 +36,13 @@ class Memory:
         self._depth = depth
         self._knows = knows
 
-    def recall(self, container: Part, budget: "Budget") -> list[Part] | None:
-        """The parts below a container, charged to the budget, or None if it has to be opened."""
-        found = self._cache.get(self._key(container))
+    def recall(self, containers: list[Part], budget: "Budget") -> list[Part] | None:
+        """The parts below containers that were opened together, charged to the budget; None if unknown."""
+        found = self._cache.get(self._key(containers))
         if found is None:
             return None
         rows = marshal.loads(found[1])
-        parts = [Part(container.path + row[0], *row[1:]) for row in rows]
+        parts = [Part(containers[number].path + below, *rest) for number, below, *rest in rows]
         if not self._fits(parts, budget) or not all(
             self._knows(part.sha256) for part in parts if part.sha256 and part.size
         ):
@@ -49,16 +51,17 @@ class Memory:
         budget.used += _bytes(parts)
         return parts
 
-    def remember(self, container: Part, parts: list[Part], findings: "list[Finding]") -> None:
-        """Keep what was found in a container, out of all parts and findings that the child gave."""
-        below = container.path + "."
-        if any(found.part == container.path or found.part.startswith(below) for found in findings):
+    def remember(self, containers: list[Part], parts: list[Part], findings: "list[Finding]") -> None:
+        """Keep what one child found in all of these containers, if nothing at all was wrong with it."""
+        if findings or any("partial" in part.flags for part in (*containers, *parts)):
             return
-        if "partial" in container.flags:
-            return
-        skip = len(container.path)
-        rows = [(part.path[skip:], *part.row()[1:]) for part in parts if part.path.startswith(below)]
-        self._cache.put(self._key(container), marshal.dumps(rows))
+        rows = []
+        for number, container in enumerate(containers):
+            skip, below = len(container.path), container.path + "."
+            rows += [
+                (number, part.path[skip:], *part.row()[1:]) for part in parts if part.path.startswith(below)
+            ]
+        self._cache.put(self._key(containers), marshal.dumps(rows))
 
     def _fits(self, parts: list[Part], budget: "Budget") -> bool:
         deepest = max((part.path.count(".") + 1 for part in parts), default=0)
@@ -68,9 +71,20 @@ class Memory:
             and budget.used + _bytes(parts) <= budget.quota
         )
 
-    def _key(self, container: Part) -> bytes:
-        hints = (container.kind.encode(), container.claimed, *container.names)
-        return digest(b"subtree 1", container.sha256.encode(), self._context, digest(*hints))
+    def _key(self, containers: list[Part]) -> bytes:
+        told = [
+            digest(part.sha256.encode(), part.kind.encode(), part.claimed, *part.names) for part in containers
+        ]
+        return digest(b"subtree 2", self._context, *told)
+
+
+def is_volume(name: bytes) -> bool:
+    """Whether a file so named may be a piece of an archive in several: a.z01, a.r00, a.001, a.part1.rar."""
+    stem, _, end = name.strip().lower().rpartition(b".")
+    if end in (b"rar", b"exe", b"7z", b"zip"):
+        piece = stem.rpartition(b".")[2]
+        return piece.startswith((b"part", b"vol")) and piece.lstrip(b"partvol").isdigit()
+    return len(end) >= 2 and end[-2:].isdigit() and end[:-2].strip(b"zrscap0123456789") == b""
 
 
 def _bytes(parts: list[Part]) -> int:

@@ -12,7 +12,7 @@ from amavis_pipe.config import load
 from amavis_pipe.jail import sandbox
 from amavis_pipe.model import Finding, Part
 from amavis_pipe.settings import Settings
-from amavis_pipe.subtree import Memory
+from amavis_pipe.subtree import Memory, is_volume
 
 
 def zipped(**members: bytes) -> bytes:
@@ -89,21 +89,99 @@ def test_another_name_is_another_hint_and_opens_it_again(site):
     assert site.opened == 2
 
 
-def test_of_several_archives_opened_by_one_child_none_is_remembered(site):
-    """A child that one of them took over could lie about the other."""
-    archives = [zipped(**{"a.txt": b"one"}), zipped(**{"b.txt": b"two"})]
-    site.facts(mail_with(zipped(**{"in.zip": archives[0]})))  # opened alone: remembered
-    site.opened = 0
-
+def mail_with_two(first: bytes, second: bytes, text: str = "hello", names=("a.zip", "b.zip")) -> bytes:
     from email.message import EmailMessage
 
     both = EmailMessage()
     both["Subject"] = "x"
-    for archive in archives:
-        both.add_attachment(archive, maintype="application", subtype="zip", filename="a.zip")
-    site.facts(both.as_bytes())
-    site.facts(mail_with(archives[0]))
+    both.set_content(text)
+    for archive, name in zip((first, second), names, strict=True):
+        both.add_attachment(archive, maintype="application", subtype="zip", filename=name)
+    return both.as_bytes()
+
+
+def test_archives_that_came_together_are_known_together_and_not_one_by_one(site):
+    """A child that one of them took over could lie about the other, but not about both to itself."""
+    one, two = zipped(**{"a.txt": b"one"}), zipped(**{"b.txt": b"two"})
+    first = site.facts(mail_with_two(one, two))
+    again = site.facts(mail_with_two(one, two, "other text"))
+    assert site.opened == 2
+    assert shown(first)[2:] == shown(again)[2:]
+    site.facts(mail_with(one))
     assert site.opened == 3
+    site.facts(mail_with_two(one, zipped(**{"c.txt": b"three"})))
+    assert site.opened == 4
+
+
+def test_archives_that_came_together_in_another_order_are_opened_again(site):
+    one, two = zipped(**{"a.txt": b"one"}), zipped(**{"b.txt": b"two"})
+    site.facts(mail_with_two(one, two, names=("a.zip", "a.zip")))
+    site.facts(mail_with_two(two, one, names=("a.zip", "a.zip")))
+    assert site.opened == 4
+
+
+def test_an_archive_with_encrypted_members_is_opened_each_time(site):
+    from stand_in import mails
+
+    attached = mails.encrypted()
+    for text in (b"one", b"two"):
+        facts = site.facts(attached.replace(b"Subject: ", b"Subject: " + text, 1))
+        assert [found.name for found in facts.findings] == ["encrypted:zip"]
+    assert site.opened == 2
+
+
+@pytest.mark.parametrize("sibling", ["a.z01", "a.part2.rar", "a.001", "a.r00"])
+def test_where_a_piece_of_a_split_archive_is_about_nothing_is_known_again(site, sibling):
+    archive = zipped(**{"a.txt": b"one"})
+    site.facts(mail_with(archive))
+    assert site.opened == 1
+    for text in ("two", "three"):
+        site.facts(mail_with_two(archive, b"a piece of something", text, ("a.zip", sibling)))
+    assert site.opened == 3
+    site.facts(mail_with(archive, "four", sibling))
+    site.facts(mail_with(archive, "five", sibling))
+    assert site.opened == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "expect"),
+    [
+        (b"a.z01", True),
+        (b"A.R00", True),
+        (b"a.001", True),
+        (b"a.7z.002", True),
+        (b"a.part1.rar", True),
+        (b"a.part01.exe", True),
+        (b"a.vol3.rar", True),
+        (b"a.s01", True),
+        (b"a.c00", True),
+        (b"a.a01", True),
+        (b" a.z01 ", True),
+        (b"a.zip", False),
+        (b"a.rar", False),
+        (b"part1.pdf", False),
+        (b"a.mp3", False),
+        (b"a.p7s", False),
+        (b"a.h264", False),
+        (b"a.1", False),
+        (b"a", False),
+        (b"", False),
+        (b"party.rar", False),
+        (b"a.party.rar", False),
+    ],
+)
+def test_a_piece_is_known_by_its_name(name, expect):
+    assert is_volume(name) is expect
+
+
+def test_a_helper_that_was_installed_since_opens_it_again(site, tmp_path):
+    helper = tmp_path / "helper"
+    site.settings.decoder_files = (*site.settings.decoder_files, str(helper).encode())
+    archive = zipped(**{"a.txt": b"one"})
+    site.facts(mail_with(archive))
+    helper.write_bytes(b"a new decoder")
+    site.facts(mail_with(archive, "other"))
+    assert site.opened == 2
 
 
 def test_an_infected_member_is_found_again_under_its_new_path(site):
@@ -148,11 +226,18 @@ def budget(quota=1000, files=100):
 
 
 def test_what_is_recalled_is_charged(tmp_path):
-    memory(tmp_path).remember(container(), [member("1.2.1"), member("1.2.2"), member("1.3.1")], [])
+    memory(tmp_path).remember([container()], [member("1.2.1"), member("1.2.2"), member("1.3.1")], [])
     left = budget()
-    parts = memory(tmp_path).recall(container("1.7"), left)
+    parts = memory(tmp_path).recall([container("1.7")], left)
     assert [part.path for part in parts] == ["1.7.1", "1.7.2"]
     assert (left.used, left.files) == (6, 98)
+
+
+def test_a_member_that_is_not_whole_is_not_remembered(tmp_path):
+    torn = member("1.2.1")
+    torn.flags = ("partial",)
+    memory(tmp_path).remember([container()], [torn], [])
+    assert memory(tmp_path).recall([container()], budget()) is None
 
 
 @pytest.mark.parametrize(
@@ -167,19 +252,27 @@ def test_what_is_recalled_is_charged(tmp_path):
     ids=["quota", "files", "depth", "an answer is missing", "other decoders"],
 )
 def test_what_does_not_fit_is_not_recalled_and_not_charged(tmp_path, left, made):
-    memory(tmp_path).remember(container(), [member("1.2.1"), member("1.2.2")], [])
+    memory(tmp_path).remember([container()], [member("1.2.1"), member("1.2.2")], [])
     before = (left.used, left.files)
-    assert memory(tmp_path, **made).recall(container(), left) is None
+    assert memory(tmp_path, **made).recall([container()], left) is None
     assert (left.used, left.files) == before
+
+
+def test_what_is_recalled_of_several_hangs_below_each(tmp_path):
+    found = [member("1.2.1"), member("1.3.1"), member("1.3.2")]
+    memory(tmp_path).remember([container("1.2"), container("1.3")], found, [])
+    parts = memory(tmp_path).recall([container("2.1"), container("2.4")], budget())
+    assert [part.path for part in parts] == ["2.1.1", "2.4.1", "2.4.2"]
+    assert memory(tmp_path).recall([container("1.2")], budget()) is None
 
 
 @pytest.mark.parametrize("place", ["1.2", "1.2.1", "1.2.1.4"])
 def test_a_container_with_a_finding_is_not_remembered(tmp_path, place):
     finding = Finding("unchecked", "encrypted:zip", place)
-    memory(tmp_path).remember(container(), [member("1.2.1")], [finding])
-    assert memory(tmp_path).recall(container(), budget()) is None
+    memory(tmp_path).remember([container()], [member("1.2.1")], [finding])
+    assert memory(tmp_path).recall([container()], budget()) is None
 
 
 def test_a_partial_container_is_not_remembered(tmp_path):
-    memory(tmp_path).remember(container(flags=("partial",)), [member("1.2.1")], [])
-    assert memory(tmp_path).recall(container(), budget()) is None
+    memory(tmp_path).remember([container(flags=("partial",))], [member("1.2.1")], [])
+    assert memory(tmp_path).recall([container()], budget()) is None
