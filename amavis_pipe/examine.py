@@ -89,20 +89,42 @@ def _examined(
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
     inquiry = Inquiry(settings, cache)
-    context = _context(settings)
-    key = digest(*content, context, digest_of(inquiry.stamps()))
-    known = _recall(cache, key, settings.clean_seconds)
-    if known is not None:
-        return Examination(known, True, {})
+    context, stamps = _context(settings), digest_of(inquiry.stamps())
+    # facts of a mail that was shown whole, and without the attachments that are known: never the same key
+    keys = [digest(*content, context, stamps)]
+    if mail is not None and settings.mail_scan == "new":
+        keys.append(digest(*content, context, stamps, b"new"))
+    for key in keys:
+        known = _recall(cache, key, settings.clean_seconds)
+        if known is not None:
+            return Examination(known, True, {})
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
-    lasting = inquiry.ask(mail, facts)
+    if mail is not None and facts.bodies and len(keys) > 1:
+        lasting, shown = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
+    else:
+        lasting, shown = inquiry.ask(mail, facts), 0
     if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):
-        cache.put(key, _packed(facts), inquiry.oldest)
+        cache.put(keys[shown], _packed(facts), inquiry.oldest)
     scanned = perf_counter()
     times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
     return Examination(facts, False, times)
+
+
+def _ask_without_known(
+    mail: "Blob", facts: Facts, inquiry: Inquiry, stamps: bytes, settings: "Settings", cache: "Cache"
+) -> tuple[bool, int]:
+    """As Inquiry.ask(), the mail less the attachments that are known; and 1 if any were left out, else 0."""
+    from amavis_pipe.bodies import Bodies
+
+    bodies = Bodies(mail, facts.bodies, stamps, cache, settings.work, settings.clean_seconds)
+    # where only some could be left out, what is said is no function of the mail: another run leaves out all
+    lasting = inquiry.ask(bodies.given, facts) and bodies.whole
+    inquiry.oldest = max(inquiry.oldest, bodies.oldest)
+    if inquiry.steady and all(found.part or found.source == "decompose" for found in facts.findings):
+        bodies.learn()
+    return lasting, int(bodies.left_out > 0)
 
 
 def _context(settings: "Settings") -> bytes:

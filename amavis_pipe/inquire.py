@@ -50,6 +50,7 @@ class Inquiry:
     """The questions of one mail to all configured scanners.
 
     oldest  age in seconds of the oldest remembered answer that was used
+    steady  whether every clean answer of ask() may be remembered
     """
 
     def __init__(self, settings: "Settings", cache: "Cache") -> None:
@@ -59,6 +60,7 @@ class Inquiry:
         self._stamps = [scanner.stamp() for scanner in self._scanners]
         self._known: list[dict[str, Said | None]] = [{} for _ in self._scanners]
         self.oldest = 0.0
+        self.steady = True
 
     def stamps(self) -> list[bytes]:
         """Who answers, and what the answers depend on, one for each scanner."""
@@ -92,6 +94,7 @@ class Inquiry:
         items += [(path, blob) for path, blob in unknown.values()]
         fresh = scanner.scan(items) if items else {}
         keep = stamp.settled and scanner.steady and scanner.stamp().text == stamp.text
+        self.steady = self.steady and keep
         for sha256, (path, _) in unknown.items():
             self._learn(number, sha256, fresh[path], keep)
         name = scanner.row.name

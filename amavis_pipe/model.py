@@ -198,9 +198,13 @@ class Stamp:
 
 
 class Facts:
-    """What is true of the content, whoever it is for: the parts, what was found, which limits were met."""
+    """What is true of the content, whoever it is for: the parts, what was found, which limits were met.
 
-    __slots__ = ("answers", "findings", "hit", "parts", "quota", "used")
+    bodies  of a mail that all readers read alike, just taken apart: where in it attachments stand encoded
+            in base64, as (start, end, bytes decoded)
+    """
+
+    __slots__ = ("answers", "bodies", "findings", "hit", "parts", "quota", "used")
 
     def __init__(
         self,
@@ -210,7 +214,9 @@ class Facts:
         quota: int = 0,
         used: int = 0,
         hit: tuple[str, ...] = (),
+        bodies: "tuple[tuple[int, int, int], ...]" = (),
     ) -> None:
+        self.bodies = bodies
         self.parts = parts
         self.findings = findings
         self.answers = answers

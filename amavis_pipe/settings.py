@@ -98,6 +98,7 @@ class Settings:
         self.work = self.state + b"/work"
         self.forward: str = values["forward"]
         self.notify: str = values["notify"]
+        self.mail_scan: str = values["mail_scan"]
         self.stray_cr: str = values["smtp.stray_cr"]
         self.sandbox: str = values["sandbox"]
         self.notice_sender: bytes = values["sender"]
@@ -107,6 +108,7 @@ class Settings:
         self.line: bytes = values["headers.line"]
         self.remove_foreign: bool = values["headers.remove_foreign"]
         self.cache_days: int = values["cache.days"]
+        self.cache_size: int = values["cache.size"]
         self.clean_seconds: int = values["cache.clean_minutes"] * 60
         self.settle_seconds: int = values["cache.settle_minutes"] * 60
         self.quarantine: bytes = _below(self.state, values["quarantine.place"])

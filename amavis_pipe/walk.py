@@ -54,6 +54,7 @@ class Walk:
     findings  what could not be looked at, and why
     deferred  containers that no opener here may open
     members   how many parts lie directly below a path
+    bodies    where in the mail itself attachments stand encoded, as in Facts; emptied if it is ambiguous
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Walk:
         self.findings: list[Finding] = []
         self.deferred: list[Part] = []
         self.members: dict[str, int] = {}
+        self.bodies: list[tuple[int, int, int]] = []
         self._openers = openers
         self._starts = starts
         self._sandboxed = sandboxed
@@ -171,8 +173,8 @@ class Sink:
         names: tuple[bytes, ...] = (),
         claimed: bytes = b"",
         flags: tuple[str, ...] = (),
-    ) -> None:
-        """A member: its bytes in order, its candidate names, the type its container claims.
+    ) -> Part:
+        """A member: its bytes in order, its candidate names, the type its container claims; the part.
 
         Raises LimitHit; what came before that, or before any error in `chunks`, is kept as a partial
         part.
@@ -188,6 +190,15 @@ class Sink:
             if whole or writer.size:
                 part.flags = flags if whole else (*flags, "partial")
                 walk.keep(part, writer)
+        return part
+
+    def found_bodies(self, bodies: list[tuple[int, int, int]]) -> None:
+        """Where attachments stand in the mail itself, which all readers read alike."""
+        self._walk.bodies = bodies
+
+    def needs_reading(self) -> bool:
+        """Whether it matters that all readers read this part, a mail in the mail, alike."""
+        return bool(self._walk.bodies)
 
     def group(self, kind: str, size: int, names: tuple[bytes, ...] = ()) -> "Sink":
         """A structural node (a multipart): no bytes of its own; its members go into the Sink returned."""

@@ -196,6 +196,13 @@ OPTIONS = (
         "@av_scanners",
     ),
     Option(
+        "mail_scan",
+        choice("new", "full"),
+        "new",
+        "What scanners see besides the parts: the mail less the attachments that were clean in a mail before "
+        "(new), or all of it each time (full).",
+    ),
+    Option(
         "sandbox",
         choice("require", "prefer"),
         "require",

@@ -25,6 +25,8 @@ TYPE_MAX = 128
 PREAMBLE = 1024
 """A longer preamble becomes a part: the usual notice to readers without MIME is shorter."""
 
+BODY = 16 << 10
+"""Bytes of an encoded body from which it is worth while to know it again."""
 STEP = 1 << 16
 """Bytes of a long line that are looked at in one piece."""
 
@@ -36,12 +38,36 @@ _TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
 _Parameters = list[tuple[bytes, bytes]]
 
 
+class _Reading:
+    """What is seen on the way through one mail, for whoever must know if all readers read it alike.
+
+    heads   of all entities
+    odd     whether its multiparts have anything that readers differ about
+    bodies  its large attachments in base64, as in Facts; of the mail itself only
+    """
+
+    __slots__ = ("bodies", "heads", "is_mail", "odd")
+
+    def __init__(self, is_mail: bool) -> None:
+        self.heads: list[header.Head] = []
+        self.odd = False
+        self.bodies: list[tuple[int, int, int]] = []
+        self.is_mail = is_mail
+
+
 def unpack(blob: "Blob", out: "Sink") -> None:
     """The entities of the mail in `blob`. LimitHit of depth only when all that may be kept is kept."""
     view = blob.view()
-    hit = _entity(view, 0, len(view), out, _TEXT)
+    reading = _Reading(is_mail=not out.path)
+    hit = _entity(view, 0, len(view), out, _TEXT, reading)
     if hit is not None:
         raise hit
+    if reading.bodies or (out.path and out.needs_reading()):
+        from amavis_pipe.mime.plain import is_plain
+
+        plain = not reading.odd and is_plain(reading.heads)
+        if not plain or reading.is_mail:
+            out.found_bodies(reading.bodies if plain else [])
 
 
 MAIL = Decoder("mime", (MAIL_KIND,), unpack)
@@ -68,9 +94,12 @@ def _is_named_mail(names: tuple[bytes, ...]) -> bool:
     return any(name.lower().endswith(_MAIL_NAMES) for name in names)
 
 
-def _entity(view: "View", start: int, end: int, out: "Sink", default: bytes) -> LimitHit | None:
+def _entity(
+    view: "View", start: int, end: int, out: "Sink", default: bytes, reading: _Reading
+) -> LimitHit | None:
     """Put the entity view[start:end] into `out`; a limit of depth that was met further down is returned."""
     head = header.read(view, start, end)
+    reading.heads.append(head)
     kind, encoding = b"", b""
     kind_parameters: _Parameters = []
     all_parameters: _Parameters = []
@@ -92,26 +121,31 @@ def _entity(view: "View", start: int, end: int, out: "Sink", default: bytes) -> 
         out.unchecked("limit:header")
     if kind.startswith(b"multipart/"):
         mark = b"\n--" + _boundary(kind_parameters)
-        if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark) is not None:
-            return _multipart(view, head.body, end, mark, out, kind)
+        if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark, reading) is not None:
+            return _multipart(view, head.body, end, mark, out, kind, reading)
+        reading.odd = True
         if not _is_blank(view, head.body, end):
             out.unchecked("broken:mime")
     names = _names(all_parameters)
     if encoding in coding.UU:
         names += _uu_names(view, head.body, end)
-    out.add(coding.decode(view, head.body, end, encoding), names, kind or default)
+    part = out.add(coding.decode(view, head.body, end, encoding), names, kind or default)
+    if reading.is_mail and encoding == b"base64" and end - head.body >= BODY:
+        reading.bodies.append((head.body, end, part.size))
     return None
 
 
-def _multipart(view: "View", start: int, end: int, mark: bytes, out: "Sink", kind: bytes) -> LimitHit | None:
+def _multipart(
+    view: "View", start: int, end: int, mark: bytes, out: "Sink", kind: bytes, reading: _Reading
+) -> LimitHit | None:
     """Put a group for the multipart body view[start:end] into `out`; returns as _entity."""
     inner = out.group("multipart/mixed" if kind.translate(None, _TYPE) else kind.decode(), end - start)
     default = _MAIL if kind == b"multipart/digest" else _TEXT
     missed = None
-    for first, stop, flag in _sections(view, start, end, mark):
+    for first, stop, flag in _sections(view, start, end, mark, reading):
         try:
             if not flag:
-                missed = _entity(view, first, stop, inner, default) or missed
+                missed = _entity(view, first, stop, inner, default, reading) or missed
             elif _is_more_than_notice(view, first, stop, flag):
                 inner.add(coding.pieces(view, first, stop), claimed=_TEXT, flags=(flag,))
         except LimitHit as limit:
@@ -123,20 +157,32 @@ def _multipart(view: "View", start: int, end: int, mark: bytes, out: "Sink", kin
     return missed
 
 
-def _sections(view: "View", start: int, end: int, mark: bytes) -> "Iterator[tuple[int, int, str]]":
+def _sections(
+    view: "View", start: int, end: int, mark: bytes, reading: _Reading
+) -> "Iterator[tuple[int, int, str]]":
     """What the delimiters of a multipart body part: (start, end, "preamble", "" or "epilogue")."""
     at, flag = start, "preamble"
     while flag != "epilogue":
-        found = _delimiter(view, at - 1, end, mark)
+        found = _delimiter(view, at - 1, end, mark, reading)
         if found is None:
+            reading.odd = True  # no end: what follows it may be the multipart's or not
             break
         stop, after, last = found
         yield at, max(at, stop), flag
+        reading.odd = reading.odd or (flag == "preamble" and not _is_notice(view, at, stop))
         at, flag = after, "epilogue" if last else ""
+    reading.odd = reading.odd or not _is_blank(view, at, end)
     yield at, end, flag
 
 
-def _delimiter(view: "View", at: int, end: int, mark: bytes) -> tuple[int, int, bool] | None:
+def _is_notice(view: "View", start: int, end: int) -> bool:
+    """Whether a preamble can only be the usual words to readers without MIME."""
+    return end - start <= PREAMBLE and b"ontent-" not in view[start:end].lower()
+
+
+def _delimiter(
+    view: "View", at: int, end: int, mark: bytes, reading: _Reading
+) -> tuple[int, int, bool] | None:
     """The first delimiter line in view[at:end]: where it begins and ends, and if it is the last one.
 
     `at` is the line end before a line. A delimiter begins with the line end before it (RFC 2046 5.1.1);
@@ -150,6 +196,7 @@ def _delimiter(view: "View", at: int, end: int, mark: bytes) -> tuple[int, int, 
         if _is_blank(view, after + 2 * last, line_end):
             begin = at - 1 if view[at - 1 : at] == b"\r" else at
             return begin, min(line_end + 1, end), last
+        reading.odd = True  # some readers take this for a delimiter
         at = after
     return None
 

@@ -52,6 +52,7 @@ HOT = {
         f"amavis_pipe.{name}"
         for name in [
             "arguments",
+            "bodies",
             "budget",
             "bundle",
             "cache",
@@ -73,6 +74,7 @@ HOT = {
             "mime",
             "mime.coding",
             "mime.header",
+            "mime.plain",
             "mime.reader",
             "model",
             "perform",
