@@ -1,5 +1,8 @@
 """Nothing is scanned twice, and nothing is taken for what it is not; counted at clamd's socket."""
 
+import base64
+import random
+
 from harness import mails
 from harness.clamd import EICAR
 from harness.site import Site
@@ -38,6 +41,65 @@ def test_a_part_known_from_another_mail_is_not_scanned_again(site: Site) -> None
     site.send(mails.multipart(mails.attachment(b"data.bin", bytes(range(256)) * 9), subject=b"other"))
     site.finished()
     assert site.relay.scans == before + 1, "only the mail as a whole is new"
+
+
+LETTER = mails.zipped("letter.bin", random.Random(8).randbytes(60_000))
+PICTURE = random.Random(7).randbytes(150_000)
+
+
+def brochure(words: bytes) -> bytes:
+    """A mail with a picture and an archive, the same in each, and these words."""
+    return mails.multipart(
+        mails.text(words),
+        mails.attachment(b"a.png", PICTURE, b"image/png"),
+        mails.attachment(b"letter.zip", LETTER, b"application/zip"),
+        subject=words,
+    )
+
+
+def test_known_attachments_in_a_new_mail_are_not_shown_again_even_as_a_piece_of_the_mail(site: Site) -> None:
+    site.send(brochure(b"first"))
+    site.finished()
+    assert max(site.relay.sizes) > 200_000
+    site.relay.sizes.clear()
+    for number in range(2):
+        site.send(brochure(b"again %d" % number))
+    arrived = site.finished()
+    assert len(arrived) == 3
+    assert len(site.relay.sizes) == 4, "the mails and their words"
+    assert max(site.relay.sizes) < 4000
+    records = site.journal()
+    assert [record["cache"] for record in records] == ["miss"] * 3
+    assert [len(record["parts"]) for record in records] == [5] * 3
+    assert [part["sha256"] for part in records[2]["parts"][2:]] == [
+        part["sha256"] for part in records[0]["parts"][2:]
+    ]
+
+
+def test_with_mail_scan_full_the_mail_is_shown_whole_each_time(site: Site) -> None:
+    site.configure(mail_scan="full")
+    for number in range(2):
+        site.relay.sizes.clear()
+        site.send(brochure(b"number %d" % number))
+        site.finished()
+        assert max(site.relay.sizes) > 200_000
+
+
+def test_a_signature_on_the_encoded_text_is_found_in_the_second_mail_too(site: Site) -> None:
+    """What only shows in the mail as a whole is not hidden by knowing its attachment."""
+    coded = base64.encodebytes(PICTURE)[40:76]
+    try:
+        site.clamd.add("mail.ndb", f"Test.Coded:4:*:{coded.hex()}")
+        site.clamd.reload(b"From: a\nSubject: x\n\n" + coded)
+        site.relay.close()
+        site.relay.open()
+        for number in range(3):
+            site.send(brochure(b"number %d" % number))
+        assert site.finished() == []
+        assert [record["verdict"] for record in site.journal()] == ["infected"] * 3
+    finally:
+        site.clamd.remove("mail.ndb")
+        site.clamd.stop()
 
 
 def test_a_new_signature_file_makes_a_new_scan_and_is_found_once_loaded(site: Site) -> None:

@@ -120,12 +120,14 @@ class Relay:
 
     connections  taken so far
     commands     how often each clamd command came by, by its name
+    sizes        bytes of each file whose descriptor came by, in order
     """
 
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
         self.connections = 0
         self.commands: Counter[bytes] = Counter()
+        self.sizes: list[int] = []
         self._target = target
         self._gate = threading.Event()
 
@@ -133,6 +135,7 @@ class Relay:
         """Listen, on a new socket, and count from 0."""
         self.connections = 0
         self.commands.clear()
+        self.sizes.clear()
         self.release()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
@@ -190,6 +193,7 @@ class Relay:
                     break
                 if counting:
                     self._count(data)
+                    self.sizes += [os.fstat(descriptor).st_size for descriptor in descriptors]
                     self._gate.wait(120)
                 try:
                     socket.send_fds(target, [data], descriptors)
