@@ -108,7 +108,8 @@ class Filter:
         settings.prepare(site)
         mail = intake.read(0, site.work)
         read = perf_counter()
-        examination = examine(mail, site, cache.Cache(site.state + b"/cache", site.cache_days))
+        kept = cache.Cache(site.state + b"/cache", site.cache_days, site.cache_size)
+        examination = examine(mail, site, kept)
         examination.times["read"] = (read - self._begun) * 1000
         verdict = policy.decide(examination.facts, self._envelope, site)
         actor = Actor(site, self._ready, self._deadline)

@@ -268,7 +268,12 @@ OPTIONS = (
         "$remove_existing_x_scanned_headers",
     ),
     Option("cache.days", integer(0, 365), 7, "Age at which what is remembered is forgotten; 0 = no cache."),
-    Option("cache.size", SIZE, "256 MiB", "prune brings the cache below this size."),
+    Option(
+        "cache.size",
+        SIZE,
+        "256 MiB",
+        "The cache is never larger: its older half goes when the newer is full.",
+    ),
     Option(
         "cache.clean_minutes",
         integer(0, 10080),

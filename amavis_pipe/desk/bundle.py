@@ -16,7 +16,16 @@ from amavis_pipe import bundle
 
 ROOMS = ("", "mime", "forward")
 """The folders that hold hot modules."""
-SELDOM = ("bundle.py", "file.py", "mapping.py", "notice.py", "quarantine.py", "uu.py", "words.py")
+SELDOM = (
+    "bundle.py",
+    "file.py",
+    "generation.py",
+    "mapping.py",
+    "notice.py",
+    "quarantine.py",
+    "uu.py",
+    "words.py",
+)
 """Those that an ordinary mail needs not: each would be one more file to look at."""
 LATER = {
     "amavis_pipe.entry": "cache intake policy settings examine perform journal record",

@@ -169,18 +169,19 @@ def cache(_: bytes | None) -> None:
 
 @cache.command("stats")
 @_config
-def cache_stats(config: bytes | None) -> int:
-    """Say how many entries there are, how large, how old."""
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def cache_stats(config: bytes | None, as_json: bool) -> int:
+    """Say how many entries there are, how large, how old, and how many mails they answered."""
     from amavis_pipe.desk import cache as command
 
-    return command.stats(config)
+    return command.stats(config, as_json)
 
 
 @cache.command("prune")
 @_config
 @click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")
 def cache_prune(config: bytes | None, verbose: bool) -> int:
-    """Remove old entries, and the oldest above cache.size."""
+    """Remove what is older than cache.days or larger than cache.size."""
     from amavis_pipe.desk import prune as command
 
     return command.run(config, verbose, only="cache")

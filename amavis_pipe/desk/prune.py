@@ -83,13 +83,20 @@ class Pruning:
             print(f"{name}: {counted(number, 'file')} removed, {amount(size)}")
 
     def _cache(self, folder: int) -> tuple[int, int]:
+        """Generations bound themselves: what goes is what was last written long ago, or is too large now."""
         values = self._settings.values
-        return self._by_age_and_size(
-            lambda: store.cache_files(folder),
-            lambda kept: not store.is_temporary(kept.name),
-            values["cache.days"],
-            values["cache.size"],
-        )
+        start, half = self._now - values["cache.days"] * 86400, values["cache.size"] // 2
+
+        def old() -> Iterator[store.Kept]:
+            for kept in store.cache_files(folder):
+                if store.is_temporary(kept.name):
+                    if self._is_leftover(kept):
+                        yield kept
+                elif kept.time < start or kept.length > half:
+                    yield kept
+            yield from store.former_cache(folder)
+
+        return _remove(old())
 
     def _quarantine(self, folder: int) -> tuple[int, int]:
         values = self._settings.values
@@ -128,7 +135,7 @@ class Pruning:
         ours: Callable[[store.Kept], bool],
         days: int,
         most: int,
-        temporary: Callable[[store.Kept], bool] | None = None,
+        temporary: Callable[[store.Kept], bool],
     ) -> tuple[int, int]:
         """Remove of `ours` those older than `days`, then the oldest until `most` bytes are left."""
         start = self._now - days * 86400
@@ -143,7 +150,7 @@ class Pruning:
                 if ours(kept):
                     if kept.time < start:
                         yield kept
-                elif (temporary is None or temporary(kept)) and self._is_leftover(kept):
+                elif temporary(kept) and self._is_leftover(kept):
                     yield kept
 
         return _remove(old())

@@ -74,7 +74,8 @@ def find(config: bytes | None, use_cache: bool = True) -> Site:
         settings.prepare(site)
     else:
         _move_work(site, folder)
-    cache = Cache(site.work.rpartition(b"/")[0] + b"/cache", site.cache_days if cached else 0)
+    place = site.work.rpartition(b"/")[0] + b"/cache"
+    cache = Cache(place, site.cache_days if cached else 0, site.cache_size)
     return Site(site, cache, path, folder, notes)
 
 

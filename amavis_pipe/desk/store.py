@@ -5,23 +5,34 @@ files of the caller are removed. Files may come and go meanwhile: what is gone i
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from amavis_pipe.cache import CURRENT, PREVIOUS
 from amavis_pipe.text import readable
 
+GENERATIONS = (CURRENT[1:].decode(), PREVIOUS[1:].decode())
+"""The files of the cache that have entries, the newer one first."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FORMER = re.compile("[0-9a-f]{2}")
 
 
 class Kept(NamedTuple):
-    """A regular file of ours: the descriptor of its folder, its name, seconds, bytes on disk."""
+    """A regular file of ours: the descriptor of its folder, its name, seconds, length, bytes on disk."""
 
     folder: int
     name: str
     time: float
-    size: int
+    length: int
+    blocks: int
+
+    @property
+    def size(self) -> int:
+        """What it counts: the larger one, for a file may have holes, or blocks that are not full."""
+        return max(self.length, self.blocks)
 
     def remove(self) -> bool:
         """Whether it was there to be removed."""
@@ -52,7 +63,7 @@ def files(folder: int) -> Iterator[Kept]:
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(found.st_mode) and found.st_uid == me:
-                yield Kept(folder, entry.name, found.st_mtime, max(found.st_size, found.st_blocks * 512))
+                yield Kept(folder, entry.name, found.st_mtime, found.st_size, found.st_blocks * 512)
 
 
 def folders(folder: int) -> list[str]:
@@ -62,19 +73,30 @@ def folders(folder: int) -> list[str]:
 
 
 def cache_files(cache: int) -> Iterator[Kept]:
-    """Every file of the cache, temporary ones included; each is to be dealt with before the next."""
+    """The cache's generations and what a crash left of making one; each to be dealt with before the next."""
+    for kept in files(cache):
+        if kept.name in GENERATIONS or is_temporary(kept.name):
+            yield kept
+
+
+def former_cache(cache: int) -> Iterator[Kept]:
+    """Every file of the form that the cache had before: an entry each, in folders of two hex digits.
+
+    The folders go with the last of them.
+    """
     for name in folders(cache):
-        if len(name) == 2:
+        if _FORMER.fullmatch(name):
             try:
                 with opened(name, cache) as inner:
                     yield from files(inner)
-            except FileNotFoundError:
-                continue
+                os.rmdir(name, dir_fd=cache)
+            except OSError:
+                continue  # gone, or something in it is not ours
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of the cache is one that was being written."""
-    return "." in name
+    """Whether a file of the cache is a generation that was being made."""
+    return name.startswith(GENERATIONS[0] + ".")
 
 
 def said(error: OSError, what: bytes) -> str:

@@ -122,7 +122,7 @@ def _usable(given: Settings) -> tuple[Settings, Cache]:
         settings.prepare(site)
     except SpoolTrouble:
         site.work, days = os.fsencode(tempfile.gettempdir()), 0
-    return site, Cache(site.state + b"/cache", days)
+    return site, Cache(site.state + b"/cache", days, site.cache_size)
 
 
 def _write_parts(parts: list[Part], into: Path) -> None:

@@ -1,6 +1,7 @@
 """The command `prune`: what goes, what stays, and that nothing else is touched."""
 
 import fcntl
+import json
 import os
 import threading
 from time import gmtime, strftime, time
@@ -8,8 +9,9 @@ from time import gmtime, strftime, time
 import pytest
 
 from amavis_pipe.cache import Cache, digest
-from amavis_pipe.desk import prune, store
+from amavis_pipe.desk import hits, prune, store
 from amavis_pipe.desk.prune import Pruning, cutoff
+from amavis_pipe.desk.table import amount
 
 DAY, HOUR = 86400, 3600
 MAIL = "virus-20260101-000000-0123456789ab"
@@ -45,33 +47,29 @@ def there(folder):
 
 
 class TestCache:
-    def test_old_entries_go_and_young_ones_stay(self, run, state):
-        put(state / "cache/ab/old", 8 * DAY)
-        put(state / "cache/cd/young", 6 * DAY)
+    def test_a_generation_goes_when_its_newest_entry_is_old(self, run, state):
+        put(state / "cache/previous", 8 * DAY)
+        put(state / "cache/current", 6 * DAY)
         assert run() == 0
-        assert there(state / "cache") == ["cd/young"]
+        assert there(state / "cache") == ["current"]
 
-    def test_above_the_size_the_oldest_go_first(self, run, state):
-        for number in range(10):
-            put(state / f"cache/{number % 3:02d}/{number}", age=number * 100, size=8192)
-        assert run(cache={"size": "40000"}) == 0
-        assert there(state / "cache") == ["00/0", "00/3", "01/1", "02/2"]
-
-    def test_below_the_size_nothing_goes(self, run, state):
-        put(state / "cache/ab/x", 100, 8192)
-        run(cache={"size": 8192})
-        assert there(state / "cache") == ["ab/x"]
+    def test_a_generation_goes_when_it_is_larger_than_half_of_the_size(self, run, state):
+        put(state / "cache/previous", size=20_001)
+        put(state / "cache/current", size=20_000)
+        run(cache={"size": "40000"})
+        assert there(state / "cache") == ["current"]
 
     def test_temporary_files_stay_for_an_hour(self, run, state):
-        put(state / "cache/ab/x.123", HOUR - 60)
-        put(state / "cache/ab/y.123", HOUR + 60)
+        put(state / "cache/current.123-ab", HOUR - 60)
+        put(state / "cache/current.124-ab", HOUR + 60)
         run(cache={"size": 0})
-        assert there(state / "cache") == ["ab/x.123"]
+        assert there(state / "cache") == ["current.123-ab"]
 
-    def test_without_days_all_goes(self, run, state):
-        put(state / "cache/ab/x", 1)
-        run(cache={"days": 0})
-        assert there(state / "cache") == []
+    def test_without_days_or_size_all_goes(self, run, state):
+        for setting in ({"days": 0}, {"size": 0}):
+            put(state / "cache/current", 1)
+            run(cache=setting)
+            assert there(state / "cache") == []
 
     def test_what_is_used_is_found_afterwards(self, run, state):
         cache = Cache(os.fsencode(state / "cache"), 7)
@@ -79,27 +77,50 @@ class TestCache:
         run()
         assert cache.get(digest(b"x"))[1] == b"payload"
 
+    def test_a_cache_that_is_full_again_and_again_needs_no_prune(self, run, state):
+        cache = Cache(os.fsencode(state / "cache"), 7, 40_000)
+        for number in range(500):
+            assert cache.put(digest(b"%d" % number), bytes(300)) is True
+        before = there(state / "cache")
+        assert run(cache={"size": 40_000}) == 0
+        assert there(state / "cache") == before == ["current", "previous"]
+
+    def test_folders_of_the_form_before_go_whatever_their_age(self, run, state):
+        put(state / "cache/ab/0123", 60)
+        put(state / "cache/ab/4567.123", 60)
+        put(state / "cache/cd/89", 9 * DAY)
+        put(state / "cache/notes/x", 9 * DAY)
+        put(state / "cache/current", 60)
+        assert run("cache") == 0
+        assert there(state / "cache") == ["current", "notes/x"]
+        assert sorted(path.name for path in (state / "cache").iterdir()) == ["current", "notes"]
+
     def test_entries_may_come_and_go_meanwhile(self, run, state):
-        cache, stop = Cache(os.fsencode(state / "cache"), 7), threading.Event()
-        failed = []
+        cache, stop = Cache(os.fsencode(state / "cache"), 7, 20_000), threading.Event()
+        found, failed = set(), []
 
         def work():
             turn = 0
             while not stop.is_set():
                 turn += 1
-                if not cache.put(digest(b"%d" % (turn % 50)), b"x" * 5000):
+                key = digest(b"%d" % turn)
+                found.add(cache.put(key, key * 50))
+                answer = cache.get(key)
+                if answer is not None and answer[1] != key * 50:
                     failed.append(turn)
 
         worker = threading.Thread(target=work)
         worker.start()
         try:
-            assert [run("cache", cache={"size": 20_000}) for _ in range(20)] == [0] * 20
+            assert [run("cache", cache={"size": 4000}) for _ in range(20)] == [0] * 20
         finally:
             stop.set()
             worker.join()
+        assert True in found
         assert failed == []
 
     def test_a_file_that_is_gone_before_it_can_be_removed_is_no_trouble(self, run, state, monkeypatch):
+        put(state / "cache/current", 8 * DAY)
         put(state / "cache/ab/x", 8 * DAY)
         files = store.files
 
@@ -207,7 +228,7 @@ class TestSafety:
     def test_a_room_that_is_a_link_is_trouble_and_not_followed(self, run, state, tmp_path, room, capsys):
         (state / room).rmdir()
         outside = tmp_path / "outside"
-        names = {"cache": "ab/x", "journal": "2001-01-01.jsonl", "quarantine": MAIL, "work": "x"}
+        names = {"cache": "current", "journal": "2001-01-01.jsonl", "quarantine": MAIL, "work": "x"}
         put(outside / names[room], 100 * DAY)
         (state / room).symlink_to(outside)
         assert run() == 2
@@ -217,13 +238,20 @@ class TestSafety:
     def test_links_in_the_cache_are_not_followed(self, run, state, tmp_path):
         put(tmp_path / "outside/file", 100 * DAY)
         (state / "cache/ab").symlink_to(tmp_path / "outside")
+        (state / "cache/previous").symlink_to(tmp_path / "outside/file")
         put(state / "cache/cd/x")
         (state / "cache/cd/link").symlink_to(tmp_path / "outside/file")
         assert run() == 0
         assert there(tmp_path / "outside") == ["file"]
 
     def test_files_of_another_owner_stay(self, run, state, monkeypatch):
-        for path in ("cache/ab/x", f"quarantine/{MAIL}", "journal/2001-01-01.jsonl", "work/x"):
+        for path in (
+            "cache/ab/x",
+            "cache/current",
+            f"quarantine/{MAIL}",
+            "journal/2001-01-01.jsonl",
+            "work/x",
+        ):
             put(state / path, 100 * DAY)
         before = there(state)
         monkeypatch.setattr(prune.os, "geteuid", lambda: os.getuid() + 1)
@@ -255,7 +283,7 @@ def test_the_cutoff_leaves_at_most_the_size(sizes, most, expect):
 
 class TestCommand:
     def test_it_is_silent_and_does_it_as_the_folders_owner(self, desk):
-        put(desk.state / "cache/ab/old", 8 * DAY)
+        put(desk.state / "cache/previous", 8 * DAY)
         put(desk.state / f"quarantine/{MAIL}", 31 * DAY)
         desk.own(desk.state)
         done = desk.run("prune")
@@ -263,7 +291,7 @@ class TestCommand:
         assert there(desk.state) == []
 
     def test_verbose_tells_the_numbers(self, desk):
-        put(desk.state / "cache/ab/old", 8 * DAY, 100)
+        put(desk.state / "cache/previous", 8 * DAY, 100)
         desk.own(desk.state)
         assert desk.run("prune", "-v").stdout.splitlines() == [
             "cache: 1 file removed, 4.0 KiB",
@@ -280,39 +308,137 @@ class TestCommand:
         assert done.stderr == "amavis-pipe: no state: /nonexistent can't be used by this user\n"
 
     def test_cache_prune_does_the_cache_alone(self, desk):
-        put(desk.state / "cache/ab/old", 8 * DAY)
+        put(desk.state / "cache/previous", 8 * DAY)
         put(desk.state / f"quarantine/{MAIL}", 31 * DAY)
         desk.own(desk.state)
         assert desk.run("cache", "prune").returncode == 0
         assert there(desk.state) == [f"quarantine/{MAIL}"]
 
 
+def remember(desk, number):
+    """Put so many entries into the site's cache."""
+    cache = Cache(os.fsencode(desk.state / "cache"), 7)
+    for turn in range(number):
+        cache.put(digest(b"%d" % turn), b"payload")
+    desk.own(desk.state)
+
+
+def told_by(desk):
+    """What `cache stats` says, by the words that its lines begin with."""
+    done = desk.run("cache", "stats")
+    assert (done.returncode, done.stderr) == (0, "")
+    return {line[:8].strip(): line[9:] for line in done.stdout.splitlines()}
+
+
+def record(cache, *cached):
+    """A line of the journal, as far as hits are counted from it."""
+    return json.dumps({"schema": 1, "cache": cache, "scanners": [{"name": "x", "cached": c} for c in cached]})
+
+
+def journal(desk, age, *lines, end="\n"):
+    path = desk.state / "journal" / strftime("%Y-%m-%d.jsonl", gmtime(time() - age * DAY))
+    path.write_text("\n".join(lines) + end)
+    desk.own(desk.state)
+    return path
+
+
 class TestCacheCommands:
     def test_stats_tell_number_size_and_times(self, desk):
-        for number in range(3):
-            put(desk.state / f"cache/ab/{number}", number * DAY, 100)
-        put(desk.state / "cache/ab/9.123")
-        os.utime(desk.state / "cache/ab/2", (86400, 86400))
+        remember(desk, 3)
+        (desk.state / "cache/current").rename(desk.state / "cache/previous")
+        os.utime(desk.state / "cache/previous", (86400, 86400))
+        remember(desk, 2)
+        put(desk.state / "cache/current.123-ab")
         desk.own(desk.state)
-        done = desk.run("cache", "stats")
-        assert done.returncode == 0
-        told = dict(line.split(None, 1) for line in done.stdout.splitlines())
-        assert told["entries"] == "3"
-        assert told["on"] == "disk  12.0 KiB"
+        blocks = sum(path.stat().st_blocks for path in (desk.state / "cache").iterdir())
+        told = told_by(desk)
+        assert told["entries"] == "5"
+        assert told["on disk"] == f"{amount(blocks * 512)} of 256.0 MiB"
         assert told["folder"] == f"{desk.state}/cache"
-        assert told["oldest"] == "1970-01-02 00:00:00 UTC"
-        assert told["newest"].startswith("20")
+        assert told["oldest"].startswith("20")
+        assert told["oldest"] <= told["newest"]
+
+    def test_stats_of_a_generation_with_full_buckets_count_all(self, desk):
+        remember(desk, 5000)
+        assert told_by(desk)["entries"] == "5,000"
 
     def test_an_empty_cache_has_no_times(self, desk):
-        assert "oldest" not in desk.run("cache", "stats").stdout
+        told = told_by(desk)
+        assert told["entries"] == "0"
+        assert "oldest" not in told
+
+    def test_a_damaged_generation_counts_by_its_bytes_alone(self, desk):
+        remember(desk, 3)
+        with (desk.state / "cache/current").open("r+b") as file:
+            file.write(b"damage")
+        told = told_by(desk)
+        assert told["entries"] == "0"
+        assert told["on disk"] != "0 bytes of 256.0 MiB"
+
+    def test_hits_are_counted_from_the_records_of_the_last_days(self, desk):
+        journal(desk, 0, record("hit", True), record("miss", True, True), record("miss", True, False))
+        journal(desk, 6, record("miss"), record("hit"))
+        journal(desk, 9, record("hit"), record("hit"), record("hit"))
+        told = told_by(desk)
+        assert told["hits"] == "2 of 5 mails in 7 days (40 %)"
+        assert told["parts"] == "1 of the other mails had nothing that scanners did not know"
+
+    def test_torn_lines_and_what_is_no_record_are_skipped(self, desk):
+        odd = [
+            '{"cache": "hit", "scan',
+            "\0\0\0",
+            "[]",
+            "7",
+            '{"cache": "hit"}',
+            "[" * 100_000,
+            "x" * 100_000,
+        ]
+        scanners = ['{"cache": "hit", "scanners": 5}', '{"cache": "hit", "scanners": [5]}']
+        journal(desk, 0, record("hit"), *odd, *scanners, record("miss"), record("hit")[:-9], end="")
+        assert told_by(desk)["hits"] == "1 of 2 mails in 7 days (50 %)"
+
+    def test_a_line_that_is_too_long_is_skipped_whole(self, desk, monkeypatch):
+        monkeypatch.setattr(hits, "LONGEST", 200)
+        path = journal(desk, 0, record("hit"), "x" * 450 + record("hit"), record("hit"))
+        os.chown(path, os.geteuid(), -1)
+        assert hits.count(os.fsencode(path.parent), 0) == (2, 2, 0)
+
+    def test_without_a_journal_it_says_so(self, desk):
+        assert told_by(desk)["hits"] == "not known: no journal (none of the last 7 days)"
+        desk.configure("[journal]\ndays = 0")
+        assert told_by(desk)["hits"] == "not known: no journal (journal.days is 0)"
+
+    def test_a_link_in_the_journal_is_not_read(self, desk):
+        path = journal(desk, 0, record("hit"))
+        path.rename(desk.files / "elsewhere")
+        path.symlink_to(desk.files / "elsewhere")
+        assert told_by(desk)["hits"].startswith("not known")
+
+    def test_json_has_the_same_as_one_line(self, desk):
+        remember(desk, 3)
+        journal(desk, 0, record("hit"), record("miss", True))
+        (line,) = desk.run("cache", "stats", "--json").stdout.splitlines()
+        told = json.loads(line)
+        assert told["entries"] == 3
+        assert told["size"] == 256 << 20
+        assert told["hits"] == {"days": 7, "mails": 2, "hits": 1, "parts": 1}
+        assert told["oldest"] <= told["newest"]
+
+    def test_json_of_nothing_has_nulls(self, desk):
+        told = json.loads(desk.run("cache", "stats", "--json").stdout)
+        assert (told["oldest"], told["newest"], told["hits"]) == (None, None, None)
 
     def test_clear_removes_everything(self, desk):
+        remember(desk, 3)
+        (desk.state / "cache/current").rename(desk.state / "cache/previous")
+        remember(desk, 2)
         for number in range(3):
             put(desk.state / f"cache/{number}{number}/x")
+        put(desk.state / "cache/current.123-ab")
         desk.own(desk.state)
         done = desk.run("cache", "clear")
-        assert (done.returncode, done.stdout) == (0, f"3 entries removed from {desk.state}/cache\n")
-        assert there(desk.state) == []
+        assert (done.returncode, done.stdout) == (0, f"8 entries removed from {desk.state}/cache\n")
+        assert list((desk.state / "cache").iterdir()) == []
 
     def test_without_a_cache_they_are_status_2(self, desk):
         desk.settings.write_text('state = "/nonexistent"\n')
