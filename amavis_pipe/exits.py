@@ -48,12 +48,12 @@ def rejected(text: str) -> Outcome:
 def refused(reply: str) -> Outcome:
     """As rejected(), with what the next host said ("550 5.1.1 <a@b>: unknown"): it refuses for good."""
     code, _, rest = reply[4:].partition(" ")
-    if is_enhanced(code):
-        return Outcome(REJECTED, f"{code} {rest or 'refused'}")
-    return Outcome(REJECTED, f"5.0.0 {reply[4:] or 'refused'}")
+    if is_permanent(code):
+        return Outcome(REJECTED, f"{code} {rest.strip() or 'refused'}")
+    return Outcome(REJECTED, f"5.0.0 {reply[4:].strip() or 'refused'}")
 
 
-def is_enhanced(code: str) -> bool:
+def is_permanent(code: str) -> bool:
     """Whether a word is an enhanced status code for a permanent failure (RFC 3463): "5.1.1"."""
     steps = code.split(".")
     return len(steps) == 3 and steps[0] == "5" and all(step.isdecimal() and len(step) < 4 for step in steps)

@@ -9,7 +9,7 @@ sender, a list or a robot (RFC 3834 2). Written by hand, from bytes: nothing of 
 import posix
 from time import gmtime, strftime
 
-from amavis_pipe.exits import is_enhanced
+from amavis_pipe.exits import is_permanent
 from amavis_pipe.text import ascii_of
 
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ def _part(boundary: bytes, kind: bytes, encoding: bytes, body: bytes) -> bytes:
 def _code(reply: str) -> bytes:
     """The enhanced status code of a reply (RFC 3463), 5.0.0 if it has none."""
     code = reply[4:].partition(" ")[0]
-    return code.encode() if is_enhanced(code) else b"5.0.0"
+    return code.encode() if is_permanent(code) else b"5.0.0"
 
 
 def _address(word: bytes) -> bytes:

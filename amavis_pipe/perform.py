@@ -176,6 +176,8 @@ def _passed(verdict: "Verdict", receipts: "list[Receipt]") -> str:
     ids = " ".join(receipt.queue_id for receipt in receipts if receipt.queue_id)
     if ids:
         return f"passed {verdict.reason[:SHOWN]}, queued as {ids}"
+    if receipts and not any(receipt.taken for receipt in receipts):
+        return f"passed {verdict.reason[:SHOWN]}, refused, sender notified"
     return f"passed {verdict.reason}" + ("" if receipts else ", sent before")
 
 

@@ -11,7 +11,7 @@ from sys import byteorder
 from time import monotonic
 
 from amavis_pipe.model import Finding, ScannerTrouble
-from amavis_pipe.text import ascii_of
+from amavis_pipe.text import ascii_of, why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Session:
             passed = [(SOL_SOCKET, SCM_RIGHTS, fd.to_bytes(4, byteorder))]
             self._socket.sendmsg([b"\0"], passed)
         except OSError as error:
-            raise self._trouble(_why(error)) from None
+            raise self._trouble(why(error)) from None
         finally:
             posix.close(fd)
 
@@ -158,7 +158,7 @@ class Session:
             try:
                 more = self._socket.recv(LONGEST_REPLY)
             except OSError as error:
-                raise self._trouble(_why(error)) from None
+                raise self._trouble(why(error)) from None
             if not more:
                 raise self._trouble("closed the connection")
             self._buffer += more
@@ -174,7 +174,7 @@ class Session:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise self._trouble(_why(error)) from None
+            raise self._trouble(why(error)) from None
 
     def _connected(self) -> socket:
         at = self._row.at
@@ -189,7 +189,7 @@ class Session:
                 connection.connect((host.strip("[]"), int(port)))
         except (OSError, ValueError, OverflowError) as error:
             connection.close()
-            raise self._trouble(_why(error)) from None
+            raise self._trouble(why(error)) from None
         return connection
 
     def _trouble(self, what: str) -> ScannerTrouble:
@@ -211,11 +211,7 @@ def read_reply(scanner: str, path: str, text: bytes) -> "list[Finding] | None":
     name = said.removesuffix(b" FOUND")
     if name == said or not name or len(name) > 512:
         return None
-    for start, why in _UNCHECKED:
+    for start, reason in _UNCHECKED:
         if name.startswith(start):
-            return [Finding("unchecked", why + scanner, path, scanner)]
+            return [Finding("unchecked", reason + scanner, path, scanner)]
     return [Finding("suspect" if name.startswith(_SUSPECT) else "virus", ascii_of(name, 200), path, scanner)]
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

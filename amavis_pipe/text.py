@@ -22,6 +22,11 @@ def readable(data: bytes, longest: int = 1024) -> str:
     return text + "..." if len(data) > longest else text
 
 
+def why(error: Exception) -> str:
+    """What went wrong, without a number: "Connection refused"."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _escaped(char: str) -> str:
     code = ord(char)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"

@@ -159,13 +159,45 @@ def test_a_mail_refused_for_all_is_returned_by_postfix_with_the_reason(tmp_path,
         ("550 no such user", "5.0.0 no such user"),
         ("550 5.1.1", "5.1.1 refused"),
         ("550", "5.0.0 refused"),
-        ("550 4.1.1 odd", "5.0.0 4.1.1 odd"),
-        ("550 5.9999.1 odd", "5.0.0 5.9999.1 odd"),
+        ("550 5.1.1  ", "5.1.1 refused"),
+        ("550 5.2.2 full", "5.2.2 full"),
+        ("551 not here", "5.0.0 not here"),
     ],
 )
 def test_a_refusal_always_begins_with_a_code_that_postfix_reads(tmp_path, server, reply, line):
     server.replies["RCPT"] = reply
     assert Site(tmp_path, forward=server.route).act().line == line
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "554 5.7.1 <localhost[127.0.0.1]>: Client host rejected",
+        "554 5.7.1 Relay access denied",
+        "530 5.7.0 Must issue a STARTTLS command first",
+        "503 5.5.1 need MAIL command",
+        "552 5.5.3 Too many recipients",
+        "552 too many",
+        "500 what",
+        "550 4.1.1 odd",
+        "550 5.9999.1 odd",
+        "599 x",
+    ],
+)
+def test_what_is_the_doing_of_a_host_and_not_of_the_address_is_no_bounce(tmp_path, server, reply):
+    server.replies["RCPT"] = reply
+    with pytest.raises(ForwardTrouble, match="RCPT: "):
+        Site(tmp_path, forward=server.route).act()
+    assert server.messages == []
+
+
+def test_when_all_who_were_left_are_refused_the_line_says_so(tmp_path, server):
+    site = Site(tmp_path, forward=server.route)
+    site.act(recipients=(A,))
+    server.replies["RCPT TO:<b@site.example>"] = "550 5.1.1 unknown"
+    outcome = site.act(recipients=(A, B))
+    assert (outcome.status, outcome.line) == (0, "passed clean, refused, sender notified")
+    assert len(site.written()) == 1
 
 
 def test_who_is_refused_while_others_get_the_mail_is_reported_to_the_sender_once(tmp_path, server):

@@ -2,7 +2,7 @@
 
 What a server says decides like this; "tried again" is ForwardTrouble, and nothing was taken then:
 
-| at                     | for a while, garbage, closed, late | for good                               |
+| at                     | for a while, garbage, closed, late | for good (wire.is_refusal)             |
 |------------------------|------------------------------------|----------------------------------------|
 | connection, EHLO, MAIL | tried again                        | tried again: not the mail's doing      |
 | RCPT of some           | tried again, for all               | sent to the others; the sender is told |
@@ -16,13 +16,22 @@ SIZE is RFC 1870, 8BITMIME RFC 6152, SMTPUTF8 RFC 6531.
 """
 
 import posix
-from _socket import AF_INET, AF_INET6, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_STREAM, TCP_NODELAY, socket
+from _socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_TCP,
+    MSG_PEEK,
+    SOCK_CLOEXEC,
+    SOCK_STREAM,
+    TCP_NODELAY,
+    socket,
+)
 from itertools import chain
 from time import monotonic
 
-from amavis_pipe.forward.wire import path, wire, xforward
+from amavis_pipe.forward.wire import is_refusal, path, wire, xforward
 from amavis_pipe.model import ForwardTrouble, Receipt, Reply
-from amavis_pipe.text import ascii_of
+from amavis_pipe.text import ascii_of, why
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +80,9 @@ def submit(
         conversation.introduce(xforward(envelope, conversation.offers))
         said = conversation.envelope(survey, envelope.sender, recipients, smtputf8)
         receipt.replies = [Reply(to, _shown(reply)) for to, reply in zip(recipients, said, strict=True)]
-        receipt.refused = [reply for reply in receipt.replies if reply.text.startswith("5")]
+        receipt.refused = [
+            one for one, reply in zip(receipt.replies, said, strict=True) if is_refusal(*reply)
+        ]
         receipt.taken = len(receipt.refused) < len(recipients)
         if receipt.taken:
             before(receipt.refused)
@@ -102,18 +113,17 @@ class Conversation:
         self._first: list[bytes] = []
         self._takes_commands = False
         self._takes_message = False
-        host = at.rpartition(":")[0]
-        self._socket = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM | SOCK_CLOEXEC)
+        self._socket: socket | None = None
 
     def open(self) -> None:
         """Connect, and learn what the server offers."""
         host, _, port = self._at.rpartition(":")
         try:
-            self._patience()
-            self._socket.connect((host.strip("[]"), int(port)))
+            self._socket = socket(AF_INET6 if ":" in host else AF_INET, SOCK_STREAM | SOCK_CLOEXEC)
+            self._patience().connect((host.strip("[]"), int(port)))
             self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         except (OSError, ValueError, OverflowError) as error:
-            raise self._trouble(_why(error)) from None
+            raise self._trouble(why(error)) from None
         self._check(self._reply(), 2)
         self._takes_commands = True
         (said,) = self._exchange([b"EHLO " + _own_name()])
@@ -141,26 +151,27 @@ class Conversation:
         replies = said[at + 1 : len(commands)]
         self._stage = "RCPT"
         for reply in replies:
-            if reply[0] < 500:
+            if not is_refusal(*reply):
                 self._check(reply, 2)
         if together:
             self._takes_message = said[-1][0] == 354
             self._takes_commands = not self._takes_message
-            if replies[0][0] < 500:
+            if not is_refusal(*replies[0]):
                 self._stage = "DATA"
-                self._check(said[-1], 3)
+                self._check_go_ahead(said[-1])
         return replies
 
     def data(self, chunks: "Iterable[bytes]") -> "Said":
         """Send the message; the reply by which it is committed."""
         if not self._takes_message:
             (said,) = self._exchange([b"DATA"])
-            self._check(said, 3)
+            self._check_go_ahead(said)
         self._takes_commands = False
         together = b"PIPELINING" in self.offers
         end = b".\r\nQUIT\r\n" if together else b".\r\n"
         self._stage = "DATA"
         for piece in _gathered(chain(wire(chunks), (end,))):
+            self._check_silence()
             self._send(piece)
         self._stage = "final dot"
         said = self._reply()
@@ -170,6 +181,8 @@ class Conversation:
 
     def close(self) -> None:
         """End it; never fails. A message that was not sent to its end is thrown away by the server."""
+        if self._socket is None:
+            return
         if self._takes_commands:
             try:
                 self._socket.settimeout(0)  # who does not take it is not waited for
@@ -203,6 +216,23 @@ class Conversation:
         if said[0] // 100 != kind:
             raise self._trouble(_shown(said))
 
+    def _check_go_ahead(self, said: "Said") -> None:
+        """Trouble unless the server waits for the message now, by the one code that says so."""
+        if said[0] != 354:
+            raise self._trouble(_shown(said))
+
+    def _check_silence(self) -> None:
+        """Trouble if the server has said anything more: it would pass for the reply to the final dot."""
+        connection = self._patience()
+        connection.settimeout(0)
+        try:
+            more = self._buffer or connection.recv(1, MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise self._trouble(why(error)) from None
+        raise self._trouble("a reply before its time" if more else "closed the connection")
+
     def _reply(self) -> "Said":
         """The next reply; 421, by which a server takes its leave, is trouble at any stage."""
         lines: list[bytes] = []
@@ -224,10 +254,9 @@ class Conversation:
             if len(self._buffer) >= LONGEST_LINE:
                 raise self._trouble("a reply without end")
             try:
-                self._patience()
-                more = self._socket.recv(1 << 14)
+                more = self._patience().recv(1 << 14)
             except OSError as error:
-                raise self._trouble(_why(error)) from None
+                raise self._trouble(why(error)) from None
             if not more:
                 raise self._trouble("closed the connection")
             self._buffer += more
@@ -236,17 +265,17 @@ class Conversation:
 
     def _send(self, data: bytes) -> None:
         try:
-            self._patience()
-            self._socket.sendall(data)
+            self._patience().sendall(data)
         except OSError as error:
-            raise self._trouble(_why(error)) from None
+            raise self._trouble(why(error)) from None
 
-    def _patience(self) -> None:
-        """Let the next step on the socket take what is left of the time."""
+    def _patience(self) -> socket:
+        """The socket, on which the next step may take what is left of the time."""
         left = self._deadline - monotonic()
-        if left <= 0:
+        if left <= 0 or self._socket is None:
             raise TimeoutError("timed out")
         self._socket.settimeout(left)
+        return self._socket
 
     def _trouble(self, what: str) -> ForwardTrouble:
         self._takes_commands = False
@@ -269,10 +298,6 @@ def _own_name() -> bytes:
 def _shown(said: "Said") -> str:
     code, text = said
     return f"{code} " + ascii_of(text.replace(b"\n", b" "), SHOWN)
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _gathered(pieces: "Iterable[bytes]") -> "Iterator[bytes]":

@@ -110,6 +110,19 @@ def _lf_only(chunks: "Iterable[bytes]") -> "Iterator[bytes]":
         yield held
 
 
+def is_refusal(code: int, text: bytes) -> bool:
+    """Whether a reply to RCPT says that this recipient will never do (RFC 5321 4.2.3, RFC 3463 3).
+
+    That is of the address or its mailbox: 5.1.x, 5.2.x, or 550, 551, 553 or 556 without such a code. What
+    else is permanent is the server's or our own doing (a command out of order, no TLS, relay access
+    denied): a bounce for it could not be taken back.
+    """
+    enhanced = text.split(b" ", 1)[0].split(b".")
+    if len(enhanced) == 3 and all(step.isdigit() for step in enhanced):
+        return code >= 500 and enhanced[0] == b"5" and enhanced[1] in (b"1", b"2")
+    return code in (550, 551, 553, 556)
+
+
 def xforward(envelope: "Envelope", offers: dict[bytes, bytes]) -> list[bytes]:
     """The commands that tell who the client was: one, or one for each attribute if that is too long.
 
@@ -124,9 +137,11 @@ def xforward(envelope: "Envelope", offers: dict[bytes, bytes]) -> list[bytes]:
         b"ADDR": address if address.count(b":") < 2 else b"IPV6:" + address,
         b"HELO": envelope.helo,
         b"IDENT": envelope.queue_id,
-        # LOCAL lets Postfix complete and map the header as it does for mail of its own host
-        b"SOURCE": b"LOCAL" if address in (b"", b"::1") or address.startswith(b"127.") else b"REMOTE",
     }
+    if address:
+        # LOCAL lets Postfix complete and map the header as it does for mail of its own host
+        here = address == b"::1" or address.startswith(b"127.")
+        known[b"SOURCE"] = b"LOCAL" if here else b"REMOTE"
     words = [b" %s=%s" % (name, _xtext(value)) for name, value in known.items() if name in wanted]
     if sum(map(len, words)) > COMMAND_MAX - 10:
         return [b"XFORWARD" + word for word in words]

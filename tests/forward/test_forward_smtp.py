@@ -192,6 +192,46 @@ def test_a_server_that_says_nothing_is_given_up(server, send, stage):
         send(timeout=1)
 
 
+@pytest.mark.parametrize("recipients", [(BOB,), (BOB, CAROL)], ids=["one", "two"])
+@pytest.mark.parametrize("code", ["334 go", "300 x", "250 go"])
+def test_only_one_code_lets_the_message_go(server, send, code, recipients):
+    server.replies["DATA"] = code
+    with pytest.raises(ForwardTrouble, match=f"DATA: {code}"):
+        send(recipients=recipients)
+    assert server.messages == []
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000], ids=["small", "large"])
+def test_a_reply_before_its_time_is_never_taken_for_the_commit(server, send, size):
+    server.replies["DATA"] = b"354 go on\r\n250 2.0.0 Ok: queued as FAKE\r\n"
+    with pytest.raises(ForwardTrouble, match="a reply before its time"):
+        send(b"Subject: x\n\n" + b"x" * size + b"\n")
+    server.wait()
+    assert server.messages == []
+
+
+def test_a_word_of_leave_at_xforward_is_trouble(server, send):
+    server.replies["XFORWARD"] = "421 4.3.2 shutting down"
+    with pytest.raises(ForwardTrouble, match="421"):
+        send()
+
+
+def test_an_odd_yes_to_a_recipient_is_none(server, send):
+    server.replies["RCPT"] = "354 go on"
+    with pytest.raises(ForwardTrouble, match="RCPT: 354"):
+        send()
+
+
+def test_a_family_of_addresses_that_is_not_there_is_trouble(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr("amavis_pipe.forward.smtp.socket", none)
+    message, null = Blob(b"x\n"), Envelope(b"", (BOB,))
+    with pytest.raises(ForwardTrouble, match="not supported"):
+        forward.submit("smtp:[::1]:25", message, null, (BOB,), lambda _: None, 5, os.fsencode(tmp_path))
+
+
 def test_nobody_listening_is_trouble(send, server, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.route = f"smtp:127.0.0.1:{listener.getsockname()[1]}"

@@ -166,7 +166,7 @@ def test_xforward_tells_who_the_client_was():
         ),
         (
             Envelope(b"", (), b"4bQ7"),
-            b"NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] IDENT=4bQ7 SOURCE=LOCAL",
+            b"NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] HELO=[UNAVAILABLE] IDENT=4bQ7",
         ),
         (
             Envelope(b"", (), b"4bQ7", b"127.0.0.1", b"localhost", b"h"),

@@ -89,9 +89,7 @@ def _taken(where: str, client: "_Client") -> Result:
     if code in (250, 251):
         return ok(f"{where}: an smtpd answers, and takes mail for any recipient")
     if code >= 500:
-        advice = (
-            "all mail would bounce; mynetworks and restrictions as in contrib/postfix/master.cf, 3b, please"
-        )
+        advice = "checked mail would wait or bounce; restrictions as in contrib/postfix/master.cf, 3b, please"
         return problem(f"{where}: mail for {OUTSIDE} is refused: {code} {_line(text)}", advice)
     return _deferred(f"{where}: mail for {OUTSIDE} is not taken", code, text)
 
