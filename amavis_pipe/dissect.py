@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     """What subtree.Memory is made of: cache, context, and whether scanners know a SHA-256."""
 
 
+OF_THE_MACHINE = ("seconds", "memory")
+"""Limits that another run may not meet: facts with one are not kept."""
+
+
 def decompose(canonical: "Blob", settings: "Settings", memory: "Remembered | None" = None) -> Facts:
     """The parts of a mail and what could not be looked at; nothing is scanned.
 
@@ -67,7 +71,7 @@ def _facts(walk: Walk, settings: "Settings", memory: "Remembered | None") -> Fac
 
 def _is_cut(findings: list[Finding]) -> bool:
     """Whether the mail's own structure, or anything in it, was not read to its end."""
-    return any(found.name.startswith(("limit:", "broken:mime")) for found in findings)
+    return any(found.name.startswith("limit:") for found in findings)
 
 
 def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembered | None") -> "Found":
@@ -78,6 +82,7 @@ def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembere
         return _opened(walk.deferred, budget, settings)
     subtrees = Memory(*memory, settings.limits.depth)
     parts, closed = [], []
+    before = budget.files, budget.used, list(budget.hit)
     for container in walk.deferred:
         known = subtrees.recall([container], budget)
         if known is None:
@@ -92,6 +97,10 @@ def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembere
     more, found = _opened(closed, budget, settings)
     if not budget.hit:
         subtrees.remember(closed, more, found)
+    elif parts and not set(budget.hit) <= {*before[2], *OF_THE_MACHINE}:
+        # what a limit leaves out must not depend on what was known: all of it anew, in order
+        budget.files, budget.used, budget.hit[:] = before
+        return _opened(walk.deferred, budget, settings)
     return parts + more, found
 
 

@@ -94,19 +94,19 @@ def _examined(
     keys = [digest(*content, context, stamps)]
     if mail is not None and settings.mail_scan == "new":
         keys.append(digest(*content, context, stamps, b"new"))
-    for key in keys:
-        known = _recall(cache, key, settings.clean_seconds)
+    for name in keys:
+        known = _recall(cache, name, settings.clean_seconds)
         if known is not None:
             return Examination(known, True, {})
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
     if mail is not None and facts.bodies and len(keys) > 1:
-        lasting, shown = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
+        lasting, key = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
     else:
-        lasting, shown = inquiry.ask(mail, facts), 0
+        lasting, key = inquiry.ask(mail, facts), 0
     if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):
-        cache.put(keys[shown], _packed(facts), inquiry.oldest)
+        cache.put(keys[key], _packed(facts), inquiry.oldest)
     scanned = perf_counter()
     times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
     return Examination(facts, False, times)
@@ -115,7 +115,7 @@ def _examined(
 def _ask_without_known(
     mail: "Blob", facts: Facts, inquiry: Inquiry, stamps: bytes, settings: "Settings", cache: "Cache"
 ) -> tuple[bool, int]:
-    """As Inquiry.ask(), the mail less the attachments that are known; and 1 if any were left out, else 0."""
+    """As Inquiry.ask(), the mail less the attachments that are known; and which key its facts have."""
     from amavis_pipe.bodies import Bodies
 
     bodies = Bodies(mail, facts.bodies, stamps, cache, settings.work, settings.clean_seconds)

@@ -83,6 +83,7 @@ class Inquiry:
                 kept = self._ask(number, mail, facts) and kept
             except ScannerTrouble as error:
                 trouble = trouble or error
+                self.steady = False
         if trouble and not any(found.grade == "virus" for found in facts.findings):
             raise trouble
         return kept and trouble is None

@@ -40,7 +40,7 @@ class Site:
         tree = {"state": str(folder), "scanners": ["builtin"], **values}
         self.settings = Settings(load.read(tree, "", "")[0])
         for name in ("work", "cache"):
-            (folder / name).mkdir(exist_ok=True)
+            (folder / name).mkdir(exist_ok=True, parents=True)
         self.cache = Cache(str(folder / "cache").encode(), 7)
         self.opened = 0
         real = sandbox.unpack_in_child
@@ -207,6 +207,38 @@ def test_other_limits_open_it_again(site, tmp_path, monkeypatch):
     other = Site(tmp_path, monkeypatch, limits={"depth": 9})
     other.facts(mail_with(archive, "other"))
     assert other.opened == 1
+
+
+def test_what_a_limit_leaves_out_does_not_depend_on_what_was_known(tmp_path, monkeypatch):
+    """The archive that is known is charged, and so are the others: in the order of the mail."""
+    from amavis_pipe.scan.builtin import eicar
+
+    filler = [bytes((number,)) * 120_000 for number in (1, 2)]
+    known, other = zipped(a=filler[0]), zipped(b=filler[1], e=eicar())
+    limits = {"min_quota": 200_000, "max_quota": 200_000, "min_factor": 1, "max_factor": 1}
+    fresh = Site(tmp_path / "fresh", monkeypatch, limits=limits)
+    used = Site(tmp_path / "used", monkeypatch, limits=limits)
+    used.facts(mail_with(known))
+    both = mail_with_two(known, other)
+    expect = [(one.name, one.part) for one in fresh.facts(both).findings]
+    assert "limit:quota" in [name for name, _ in expect]
+    assert [(one.name, one.part) for one in used.facts(both).findings] == expect
+
+
+def test_what_met_a_limit_is_not_known(tmp_path, monkeypatch):
+    archive = zipped(a=bytes(150_000))
+    tight = {"min_quota": 100_000, "max_quota": 100_000, "min_factor": 1, "max_factor": 1}
+    site = Site(tmp_path, monkeypatch, limits=tight)
+    for text in ("one", "two"):
+        assert [one.name for one in site.facts(mail_with(archive, text)).findings] == ["limit:quota"]
+    assert site.opened == 2
+
+
+def test_another_claimed_type_is_another_hint(site):
+    archive = zipped(**{"a.txt": b"one"})
+    site.facts(mail_with(archive))
+    site.facts(mail_with(archive, "other").replace(b"application/zip", b"application/x-zip"))
+    assert site.opened == 2
 
 
 def container(path="1.2", **more):

@@ -17,14 +17,25 @@ from amavis_pipe import bundle
 ROOMS = ("", "mime", "forward")
 """The folders that hold hot modules."""
 SELDOM = (
+    "armor.py",
+    "binhex.py",
     "bundle.py",
+    "charset.py",
+    "escapes.py",
     "file.py",
     "generation.py",
+    "html.py",
+    "ical.py",
+    "lines.py",
     "mapping.py",
+    "mbox.py",
     "notice.py",
     "quarantine.py",
+    "texts.py",
+    "unmarked.py",
     "uu.py",
     "words.py",
+    "yenc.py",
 )
 """Those that an ordinary mail needs not: each would be one more file to look at."""
 LATER = {

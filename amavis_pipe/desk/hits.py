@@ -6,7 +6,6 @@ skipped, as the journal promises to its readers.
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from time import gmtime, strftime
 from typing import BinaryIO, NamedTuple
@@ -15,7 +14,6 @@ from amavis_pipe.desk import store
 
 LONGEST = 16 << 20
 """Bytes of a line; a record of the most parts that the limits allow is smaller."""
-_RECORDS = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
 
 
 class Hits(NamedTuple):
@@ -33,7 +31,7 @@ def count(journal: bytes, since: float) -> Hits | None:
     try:
         with store.opened(journal) as folder:
             for kept in store.files(folder):
-                if _RECORDS.fullmatch(kept.name) and kept.name[:10] >= first:
+                if store.RECORDS.fullmatch(kept.name) and kept.name[:10] >= first:
                     days += 1
                     for hit, known in _read(kept):
                         mails, facts, parts = mails + 1, facts + hit, parts + (known and not hit)

@@ -22,7 +22,6 @@ from amavis_pipe.text import readable
 LEFTOVER = 3600
 """Seconds after which a temporary file must be a crash's: a filter is killed long before."""
 DEEPEST = 50
-_RECORDS = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
 _QUARANTINED = re.compile(r"[a-z-]+-\d{8}-\d{6}-[0-9a-f]{12}")
 _TEMPORARY = re.compile(r"settings-[0-9a-f]+\.\d+")
 
@@ -115,7 +114,7 @@ class Pruning:
         return _remove(
             kept
             for kept in store.files(folder)
-            if _RECORDS.fullmatch(kept.name) and (kept.name[:10] < oldest or not days)
+            if store.RECORDS.fullmatch(kept.name) and (kept.name[:10] < oldest or not days)
         )
 
     def _work(self, folder: int) -> tuple[int, int]:

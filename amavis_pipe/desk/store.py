@@ -17,6 +17,8 @@ from amavis_pipe.text import readable
 GENERATIONS = (CURRENT[1:].decode(), PREVIOUS[1:].decode())
 """The files of the cache that have entries, the newer one first."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+RECORDS = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
+"""The journal's files, one a day."""
 _FORMER = re.compile("[0-9a-f]{2}")
 
 
