@@ -115,9 +115,10 @@ class Part:
     decoder  what produced it ("mime", "zip"), empty for the root
     flags    short words: "structure", "partial" …
     blob     the bytes, or None (structure, or facts that came from the cache)
+    verbatim whether the bytes stand in a mail as they are, in no encoding
     """
 
-    __slots__ = ("blob", "claimed", "decoder", "flags", "kind", "names", "path", "sha256", "size")
+    __slots__ = ("blob", "claimed", "decoder", "flags", "kind", "names", "path", "sha256", "size", "verbatim")
 
     def __init__(
         self,
@@ -140,6 +141,7 @@ class Part:
         self.decoder = decoder
         self.flags = flags
         self.blob = blob
+        self.verbatim = False
 
     def row(self) -> tuple[object, ...]:
         """Everything but the bytes, in the order that Part() takes it."""
@@ -201,7 +203,7 @@ class Facts:
     """What is true of the content, whoever it is for: the parts, what was found, which limits were met.
 
     bodies  of a mail that all readers read alike, just taken apart: where in it attachments stand encoded
-            in base64, as (start, end, bytes decoded)
+            in base64, as (start of the entity, start, end, bytes decoded)
     """
 
     __slots__ = ("answers", "bodies", "findings", "hit", "parts", "quota", "used")
@@ -214,7 +216,7 @@ class Facts:
         quota: int = 0,
         used: int = 0,
         hit: tuple[str, ...] = (),
-        bodies: "tuple[tuple[int, int, int], ...]" = (),
+        bodies: "tuple[tuple[int, int, int, int], ...]" = (),
     ) -> None:
         self.bodies = bodies
         self.parts = parts

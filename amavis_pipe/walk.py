@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Openers = Callable[[Part], "Iterable[Decoder]"]
 
 
+LOCAL = ("depth", "readings")
+"""Limits that stop the opening of one part; any other one stops the walk."""
+
+
 class Decoder:
     """How one format is opened.
 
@@ -73,7 +77,7 @@ class Walk:
         self.findings: list[Finding] = []
         self.deferred: list[Part] = []
         self.members: dict[str, int] = {}
-        self.bodies: list[tuple[int, int, int]] = []
+        self.bodies: list[tuple[int, int, int, int]] = []
         self._openers = openers
         self._starts = starts
         self._sandboxed = sandboxed
@@ -91,7 +95,9 @@ class Walk:
         """Take the file in `blob` apart: it is the next part at the top, what is in it lies below."""
         self.budget.part(1)
         number = self.members[""] = self.members.get("", 0) + 1
-        self._list(Part(str(number), names, flags=("file",)), blob)
+        part = Part(str(number), names, flags=("file",))
+        part.verbatim = True
+        self._list(part, blob)
         self._run()
 
     def open(self, parts: "Iterable[Part]") -> None:
@@ -140,15 +146,19 @@ class Walk:
         try:
             decoder.unpack(blob, sink)
         except LimitHit as limit:
-            self._stopped = self._stopped or limit.name != "depth"
+            self._stopped = self._stopped or limit.name not in LOCAL
             self.unchecked("limit:" + limit.name, sink.path)
         except decoder.broken:
             self.unchecked("broken:" + decoder.name, sink.path)
 
     def unchecked(self, name: str, path: str) -> None:
         """Say that something at `path` was not looked at; `name` says why (`encrypted:zip`)."""
+        self.say("unchecked", name, path)
+
+    def say(self, grade: str, name: str, path: str) -> None:
+        """Add a finding, once."""
         if not any(old.name == name and old.part == path for old in self.findings):
-            self.findings.append(Finding("unchecked", name, path))
+            self.findings.append(Finding(grade, name, path))
 
 
 class Sink:
@@ -192,13 +202,9 @@ class Sink:
                 walk.keep(part, writer)
         return part
 
-    def found_bodies(self, bodies: list[tuple[int, int, int]]) -> None:
+    def found_bodies(self, bodies: list[tuple[int, int, int, int]]) -> None:
         """Where attachments stand in the mail itself, which all readers read alike."""
         self._walk.bodies = bodies
-
-    def needs_reading(self) -> bool:
-        """Whether it matters that all readers read this part, a mail in the mail, alike."""
-        return bool(self._walk.bodies)
 
     def group(self, kind: str, size: int, names: tuple[bytes, ...] = ()) -> "Sink":
         """A structural node (a multipart): no bytes of its own; its members go into the Sink returned."""
@@ -211,9 +217,17 @@ class Sink:
         """Say that something in this part could not be looked at: "encrypted:zip"."""
         self._walk.unchecked(reason, self.path)
 
+    def note(self, name: str) -> None:
+        """Say something about this part that is of no harm: "ambiguous:boundary"."""
+        self._walk.say("note", name, self.path)
+
     def tick(self) -> None:
         """LimitHit when the mail's time is over; for loops that add nothing."""
         self._walk.budget.tick()
+
+    def refuse(self, name: str) -> None:
+        """LimitHit by this name: what is to be done for the mail is too much."""
+        self._walk.budget.refuse(name)
 
     def _part(self, names: tuple[bytes, ...], claimed: bytes, flags: tuple[str, ...]) -> Part:
         self._walk.budget.part(self._depth + 1)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_in.clamd import Clamd
 
-from amavis_pipe import cache, intake
-from amavis_pipe.bodies import is_strict
+from amavis_pipe import cache, inquire, intake
 from amavis_pipe.cache import Cache
 from amavis_pipe.examine import examine
 from amavis_pipe.mime import coding
+from amavis_pipe.scan.builtin import eicar
 from amavis_pipe.spool import Blob
 
 FILE = bytes(range(256)) * 80
@@ -20,15 +20,12 @@ OTHER = FILE[::-1]
 BIG = os.urandom(1500) * 1100
 
 
-def entity(data, name=b"a.pdf"):
-    return b'Content-Type: application/pdf; name="%s"\nContent-Transfer-Encoding: base64\n\n%s' % (
-        name,
-        base64.encodebytes(data),
-    )
+def entity(data, kind):
+    return b"Content-Type: %s\nContent-Transfer-Encoding: base64\n\n%s" % (kind, base64.encodebytes(data))
 
 
-def mail(*files, text=b"hello", more=b""):
-    parts = [b"Content-Type: text/plain\n\n" + text + b"\n", *map(entity, files)]
+def mail(*files, text=b"hello", more=b"", kind=b'application/pdf; name="a.pdf"'):
+    parts = [b"Content-Type: text/plain\n\n" + text + b"\n", *(entity(file, kind) for file in files)]
     return (
         b"From: a@x\nSubject: s\nMIME-Version: 1.0\n" + more + b'Content-Type: multipart/mixed; boundary="b1"\n\n'
         + b"".join(b"--b1\n" + part + b"\n" for part in parts) + b"--b1--\n"
@@ -155,6 +152,52 @@ def test_a_mail_about_which_anything_was_said_teaches_nothing(site, name):
     assert site.shown == data
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [b'application/pdf; name="a.pdf.exe"', b'application/octet-stream; name="a.pdf"', b"application/pdf"],
+    ids=["another name", "another type", "no name"],
+)
+def test_under_another_header_the_same_body_is_shown(site, kind):
+    """Scanners judge a file by its name and type, too."""
+    site.look(mail(FILE))
+    data = mail(FILE, text=b"two", kind=kind)
+    site.look(data)
+    assert site.shown == data
+
+
+@pytest.mark.parametrize("kind", [b"text/html", b"text/plain; name=a.txt"])
+def test_a_text_is_shown_each_time(site, kind):
+    """Scanners look for phishing in the whole mail."""
+    for text in (b"one", b"two"):
+        data = mail(FILE, text=text, kind=kind)
+        site.look(data)
+        assert site.shown == data
+
+
+def test_a_mail_that_one_scanner_never_passed_teaches_nothing(settings_of, clamd, databases):
+    site = Site(settings_of, clamd, databases)
+    row = {"name": "clamd", "at": clamd.at, "databases": str(databases), "conf": "/nonexistent"}
+    site.settings = settings_of(scanners=["builtin", "clamd"], scanner=[row])
+    site.settings.rows[1].self_check = -site.settings.settle_seconds - 1
+    clamd.fault = "closes-connect"
+    found = site.look(mail(FILE, eicar())).facts.findings
+    assert [one.source for one in found] == ["builtin"]
+    clamd.fault = ""
+    data = mail(FILE, text=b"two")
+    site.look(data)
+    assert site.shown == data
+
+
+def test_a_mail_that_was_not_read_to_its_end_teaches_nothing(settings_of, clamd, databases):
+    site = Site(settings_of, clamd, databases, limits={"depth": 3})
+    deep = b"Content-Type: message/rfc822\n\n" + b"From: b@x\nContent-Type: message/rfc822\n\n" * 4 + b"x\n"
+    data = mail(FILE).replace(b"--b1--", b"--b1\n" + deep + b"\n--b1--")
+    assert "limit:depth" in [found.name for found in site.look(data).facts.findings]
+    other = mail(FILE, text=b"two")
+    site.look(other)
+    assert site.shown == other
+
+
 def test_while_signatures_may_not_be_loaded_nothing_is_learnt(site, databases):
     site.settings.rows[0].self_check = 600
     (databases / "own.ndb").write_bytes(b"just written")
@@ -183,6 +226,20 @@ def test_what_is_known_is_known_no_longer_than_clean_minutes_and_grows_no_younge
     monkeypatch.setattr(cache, "time", lambda: now + site.settings.clean_seconds + 60)
     assert not site.look(data).cached, "facts made of old knowledge are as old"
     assert site.shown == data
+
+
+def test_facts_are_as_old_as_the_oldest_attachment_left_out(site, monkeypatch):
+    """Even where all answers for parts are new: only knowing the body is old here."""
+    now = cache.time()
+    site.look(mail(FILE))
+    monkeypatch.setattr(cache, "time", lambda: now + site.settings.clean_seconds - 60)
+    real = inquire.Inquiry._key
+    monkeypatch.setattr(inquire.Inquiry, "_key", lambda *words: cache.digest(b"other", real(*words)))
+    data = mail(FILE, text=b"two")
+    site.look(data)
+    assert (site.shown, len(site.parts)) == (less(data, FILE), 2)
+    monkeypatch.setattr(cache, "time", lambda: now + site.settings.clean_seconds + 60)
+    assert not site.look(data).cached
 
 
 def test_an_infected_attachment_is_found_in_every_mail(site):
@@ -240,7 +297,7 @@ def test_two_scanners_must_both_have_seen_it(settings_of, clamd, databases, tmp_
 def strict(coded, size=None):
     view = b"head\n" + coded + b"tail"
     decoded = b"".join(coding.decode(coded, 0, len(coded), b"base64"))
-    return is_strict(view, (5, 5 + len(coded), len(decoded) if size is None else size))
+    return coding.is_regular(view, 5, 5 + len(coded), len(decoded) if size is None else size)
 
 
 def coded(data, width=76, end=b"\n"):
@@ -256,6 +313,7 @@ def coded(data, width=76, end=b"\n"):
 def test_a_body_as_every_mailer_writes_it_is_strict(data, width, end):
     assert strict(coded(data, width, end))
     assert strict(coded(data, width, end).removesuffix(end))
+    assert strict(coded(data, width, end) + end * 3)
 
 
 BODY = coded(bytes(range(250)) * 4)
@@ -267,7 +325,6 @@ LOOSE = {
     "a dash": BODY[:100] + b"-" + BODY[101:],
     "a colon": BODY[:100] + b":" + BODY[101:],
     "an empty line": BODY[:77] + b"\n" + BODY[77:],
-    "two line ends at the end": BODY + b"\n",
     "padding in the middle": coded(b"a" * 100) + coded(b"b" * 100),
     "padding twice": BODY.rstrip(b"\n=") + b"=\n=\n",
     "lines of odd length": coded(bytes(400), 75),
@@ -277,6 +334,7 @@ LOOSE = {
     "a NUL": BODY[:100] + b"\0" + BODY[101:],
     "a delimiter": BODY[:77] + b"--b1\n" + BODY[77:],
     "one long line": base64.b64encode(bytes(3000)),
+    "a long line first": coded(bytes(4000), 1000),
     "text behind the padding": coded(b"a" * 100).rstrip(b"\n") + b"AAAA\n",
     "letters missing at the end": BODY[:-3] + b"\n",
 }

@@ -18,6 +18,9 @@ CHUNK = 1 << 18
 SOFT_BLANKS = 512
 """Blanks that may stand between the "=" of a soft line break and the line end."""
 
+LINE_MAX = 998
+"""Bytes of a line in base64 that no reader cuts (RFC 5322 2.1.1)."""
+
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _JUNK = bytes(set(range(256)) - set(_ALPHABET + b"="))
 UU = (b"x-uuencode", b"uuencode", b"x-uue", b"uue")
@@ -43,6 +46,57 @@ def pieces(view: "View", start: int, end: int, chunk: int = CHUNK) -> "Iterator[
     """view[start:end] as it is, at most `chunk` bytes at a time."""
     for at in range(start, end, chunk):
         yield view[at : min(at + chunk, end)]
+
+
+def is_regular(view: "View", start: int, end: int, size: int) -> bool:
+    """Whether view[start:end], in base64, decodes to the same `size` bytes for every reader.
+
+    It does if there are letters alone, in lines of one length and whole quads, the last one maybe shorter,
+    and padding at the very end. That no byte but letters, padding and line ends is there shows in how much
+    it decodes to: the decoder leaves others out.
+    """
+    end = _last_line_end(view, start, end)
+    first = view.find(b"\n", start, min(end, start + LINE_MAX + 2))
+    crlf = first > start and view[first - 1 : first] == b"\r"
+    step = (end if first < 0 else first + 1) - start
+    width = step - crlf - (first >= 0)
+    pad = view.find(b"=", start, end)
+    padding = end - pad if pad >= 0 else 0
+    if width > LINE_MAX or width % 4 or padding > 2 or view[end - padding : end].strip(b"="):
+        return False
+    letters = end - start
+    block = max(CHUNK // max(step, 1), 1) * max(step, 1)  # whole lines
+    for at in range(start, end if first >= 0 else start, block):
+        text = view[at : min(at + block, end)]
+        ends, returns = text[step - 1 :: step], text[step - 2 :: step] if crlf else b""
+        if ends.count(b"\n") != len(ends) or returns.count(b"\r") != len(returns):
+            return False
+        letters -= len(ends) * (1 + crlf)
+    return letters % 4 == 0 and letters // 4 * 3 - padding == size
+
+
+def is_clear(view: "View", start: int, end: int) -> bool:
+    """Whether view[start:end], in quoted-printable, holds nothing that readers decode differently.
+
+    Those are blanks before a soft line break, and CRs that end no line.
+    """
+    if view.find(b"= ", start, end) >= 0 or view.find(b"=\t", start, end) >= 0:
+        return False
+    if view.find(b"\r", start, end) < 0:
+        return True
+    pairs = (view[at : min(at + CHUNK + 1, end)] for at in range(start, end, CHUNK))
+    return not any(text.replace(b"\r\n", b"").rstrip(b"\r").count(b"\r") for text in pairs)
+
+
+def _last_line_end(view: "View", start: int, end: int) -> int:
+    """Where the last line ends that is not empty, without its line end; blank lines may follow a body."""
+    while end > start:
+        tail = view[max(start, end - 64) : end]
+        text = tail.rstrip(b"\r\n")
+        end -= len(tail) - len(text)
+        if text:
+            break
+    return end
 
 
 def _base64(view: "View", start: int, end: int, chunk: int) -> "Iterator[bytes]":

@@ -1,4 +1,4 @@
-"""Whether all readers read a mail alike, by its headers: nothing in them that any is known to mistake.
+"""Whether all readers read a mail alike, by its headers: what in them any is known to mistake.
 
 Strict on purpose: a mail that is called ambiguous here costs time, no more. Leaves to mime.reader what
 shows between the headers (delimiters, preamble, epilogue). Sources: RFC 2045 5.1 and 6.1, RFC 2046 5.1.1.
@@ -9,49 +9,65 @@ if TYPE_CHECKING:
     from amavis_pipe.mime.header import Head
 
 ENCODINGS = (b"7bit", b"8bit", b"binary", b"quoted-printable", b"base64")
+_ENCODING = b"content-transfer-encoding"
 _TOKEN = b"abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`{|}~"
+_VALUE = _TOKEN + _TOKEN[:26].upper()
+"""RFC 2045 5.1: what a value may be made of that is not quoted."""
+_LONGEST = 70
 _BOUNDARY = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'+_,-./:=?"
 """RFC 2046 5.1.1, less blanks and parentheses."""
 _PRINTABLE = bytes(range(32, 127)) + b"\t"
 
 
-def is_plain(heads: "list[Head]") -> bool:
-    """Whether the headers of a mail's entities, its own first, leave no choice to a reader."""
-    if not all(map(_is_plain, heads)):
-        return False
-    return len(heads) == 1 or (heads[0].first(b"mime-version") or b"").strip() == b"1.0"
+def differences(heads: "list[Head]") -> tuple[str, ...]:
+    """What in the headers of a mail's entities, its own first, readers may read differently; none: ().
+
+    Words: header (not well-formed), field (one twice, or no MIME-Version), type, encoding, boundary.
+    """
+    found = [word for head in heads if (word := _difference(head))]
+    if len(heads) > 1 and (heads[0].first(b"mime-version") or b"").strip() != b"1.0":
+        found.append("field")
+    return tuple(dict.fromkeys(found))
 
 
-def _is_plain(head: "Head") -> bool:
+def _difference(head: "Head") -> str:
     if not head.regular or head.cut:
-        return False
+        return "header"
     fields: dict[bytes, bytes] = {}
     for field in head.fields:
-        if field.name.startswith(b"content-") or field.name == b"mime-version":
+        if field.name.startswith(b"content") or field.name == b"mime-version":
             if field.name in fields:
-                return False
+                return "field"
             fields[field.name] = field.value
-    encoding = fields.get(b"content-transfer-encoding", b"7bit").strip().lower()
+    encoding = fields.get(_ENCODING, b"7bit").strip().lower()
+    return "encoding" if encoding not in ENCODINGS else _unclear(fields, encoding in ENCODINGS[:3])
+
+
+def _unclear(fields: dict[bytes, bytes], is_identity: bool) -> str:
+    """As _difference(), for type and disposition; `is_identity` tells that the body is not encoded."""
     kind, parameters = _parted(fields.get(b"content-type", b"text/plain"))
     _, disposition = _parted(fields.get(b"content-disposition", b"inline"))
-    if encoding not in ENCODINGS or parameters is None or disposition is None:
-        return False
     main, slash, sub = kind.partition(b"/")
-    if not slash or (main + sub).translate(None, _TOKEN) or not main or not sub:
-        return False
-    return not _has_boundary(disposition) and (
-        _is_divided(parameters) and encoding in ENCODINGS[:3]
-        if main == b"multipart"
-        else not _has_boundary(parameters) and (main != b"message" or encoding in ENCODINGS[:3])
-    )
+    if parameters is None or disposition is None or not (main and slash and sub):
+        return "type"
+    if (main + sub).translate(None, _TOKEN):
+        return "type"
+    if main in (b"multipart", b"message") and not is_identity:
+        return "encoding"
+    divided = main == b"multipart" and _is_divided(parameters)
+    if _has_boundary(disposition) or (_has_boundary(parameters) if main != b"multipart" else not divided):
+        return "boundary"
+    return ""
 
 
 def _is_divided(parameters: dict[bytes, bytes]) -> bool:
     """Whether there is one boundary, and every reader takes it for the same."""
     boundary = parameters.pop(b"boundary", b"")
-    if not boundary or boundary.translate(None, _BOUNDARY) or b"=?" in boundary:
+    if not boundary or len(boundary) > _LONGEST or boundary.translate(None, _BOUNDARY) or b"=?" in boundary:
         return False
-    return not _has_boundary(parameters)
+    # what stands within quotes may be a parameter to a sloppy reader
+    hidden = any(b"\n" in value or b"boundary" in value.lower() for value in parameters.values())
+    return not hidden and not _has_boundary(parameters)
 
 
 def _has_boundary(parameters: dict[bytes, bytes]) -> bool:
@@ -95,4 +111,4 @@ def _is_value(given: bytes) -> bool:
     """Whether a parameter's value is one token or one quoted string."""
     if given.startswith(b'"'):
         return given.count(b'"') == 2 and given.endswith(b'"') and len(given) > 2
-    return bool(given) and b'"' not in given and b" " not in given and b"\t" not in given
+    return bool(given) and not given.translate(None, _VALUE)

@@ -1,9 +1,9 @@
 """The reader of ordinary mail: its MIME parts, decoded, with all their names.
 
 Promises: no byte of a body is left out but a short preamble; time linear in the mail at each level of
-multiparts; every oddity still gives parts. One reading only: how other readers repair broken mail is
-for others to find out, and the mail as a whole goes to the scanners too. Sources: RFC 2045 5 and 6,
-RFC 2046 5.1 and 5.2, RFC 2183 (Content-Disposition).
+multiparts; every oddity still gives parts. Where readers differ about a mail, it is searched once more,
+for what any of them might open (mime.loose, loaded then). Sources: RFC 2045 5 and 6, RFC 2046 5.1 and
+5.2, RFC 2183 (Content-Disposition).
 """
 
 from amavis_pipe.budget import LimitHit
@@ -35,108 +35,208 @@ _MAIL = b"message/rfc822"
 _MAILS = (_MAIL, b"message/global", b"message/news")
 _MAIL_NAMES = (b".eml", b".mht", b".mhtml", b".nws")
 _TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
+_CONTENT = b"content-"
+_BEFORE = b" \t\0\v\f\x7f>|\xef\xbb\xbf"
+_ENCODING = b"content-transfer-encoding"
+_USUAL = (b"7bit", b"8bit", b"binary", b"quoted-printable", b"base64")
+_CODED = (b"base64", b"quoted-printable", *coding.UU)
+_TEXTS = (b"text/", b"multipart/")
+_SIMPLE = b'abcdefghijklmnopqrstuvwxyz0123456789-/;=. _\t\r\n"+'
+_ORDINARY = bytes(set(range(32, 127)) - set(b"%/:\\\x7f"))
+"""Of a name without other bytes there is one form only, but for dots and blanks at its end."""
 _Parameters = list[tuple[bytes, bytes]]
 
 
-class _Reading:
+class Reading:
     """What is seen on the way through one mail, for whoever must know if all readers read it alike.
 
     heads   of all entities
-    odd     whether its multiparts have anything that readers differ about
-    bodies  its large attachments in base64, as in Facts; of the mail itself only
+    leaves  the parts that are no multiparts
+    differ  what readers differ about, by what shows between the heads: boundary, multipart, body
+    simple  whether no head has anything that has to be looked at more closely
+    bodies  large attachments in base64, as in Facts; of the mail itself only
     """
 
-    __slots__ = ("bodies", "heads", "is_mail", "odd")
+    __slots__ = ("bodies", "differ", "heads", "is_mail", "leaves", "simple")
 
     def __init__(self, is_mail: bool) -> None:
         self.heads: list[header.Head] = []
-        self.odd = False
-        self.bodies: list[tuple[int, int, int]] = []
+        self.leaves: list[Part] = []
+        self.differ: list[str] = []
+        self.simple = True
+        self.bodies: list[tuple[int, int, int, int]] = []
         self.is_mail = is_mail
 
 
 def unpack(blob: "Blob", out: "Sink") -> None:
-    """The entities of the mail in `blob`. LimitHit of depth only when all that may be kept is kept."""
+    """The entities of the mail in `blob`. LimitHit of depth only when all that may be kept is kept.
+
+    Where readers may read it differently, what any of them might open comes after what stands there.
+    """
     view = blob.view()
-    reading = _Reading(is_mail=not out.path)
+    reading = Reading(is_mail=not out.path)
     hit = _entity(view, 0, len(view), out, _TEXT, reading)
     if hit is not None:
         raise hit
-    if reading.bodies or (out.path and out.needs_reading()):
-        from amavis_pipe.mime.plain import is_plain
+    differ = tuple(dict.fromkeys(reading.differ))
+    if not reading.simple and not differ:
+        from amavis_pipe.mime.plain import differences
 
-        plain = not reading.odd and is_plain(reading.heads)
-        if not plain or reading.is_mail:
-            out.found_bodies(reading.bodies if plain else [])
+        differ = differences(reading.heads)
+    if differ:
+        from amavis_pipe.mime import loose
+
+        out.found_bodies([])
+        loose.unpack(view, out, reading, _names, differ)
+    elif reading.bodies:
+        out.found_bodies(reading.bodies)
 
 
 MAIL = Decoder("mime", (MAIL_KIND,), unpack)
 
 
 def hot_openers(part: "Part") -> tuple[Decoder, ...]:
-    """What opens a part in the filter itself: mails, and texts with uuencoded files.
+    """What opens a part in the filter itself: mails, and texts that hold files or the structure of a mail.
 
     What is claimed or named as a mail is read as one whatever its bytes look like: "MZ: 1" is a field.
     """
     if part.kind == MAIL_KIND or part.claimed in _MAILS or _is_named_mail(part.names):
         return (MAIL,)
-    if part.blob is None or not (part.kind.startswith("text/") or part.claimed.startswith(b"text/")):
+    if part.blob is None or not (part.kind.startswith("text/") or part.claimed.startswith(_TEXTS)):
         return ()
     view = part.blob.view()
-    if view[:5] != b"begin" and view.find(b"\nbegin") < 0:
-        return ()
-    from amavis_pipe.mime import uu
+    openers: tuple[Decoder, ...] = ()
+    if not part.verbatim and _has_fields(view, 0, len(view)):
+        openers = (FRAGMENT,)  # what stands in the mail as it is was seen there
+    if view[:5] == b"begin" or view.find(b"\nbegin") >= 0:
+        from amavis_pipe.mime import uu
 
-    return (uu.DECODER,) if uu.has_uu(part.blob) else ()
+        if uu.has_uu(part.blob):
+            openers += (uu.DECODER,)
+    return openers
+
+
+def _unpack_fragment(blob: "Blob", out: "Sink") -> None:
+    """The entities in a text that came out of an encoding: nobody but a loose reader sees any there."""
+    from amavis_pipe.mime import loose
+
+    loose.unpack(blob.view(), out, Reading(is_mail=False), _names, ("encoding",))
+
+
+FRAGMENT = Decoder("mime", (), _unpack_fragment)
 
 
 def _is_named_mail(names: tuple[bytes, ...]) -> bool:
     return any(name.lower().endswith(_MAIL_NAMES) for name in names)
 
 
+class _Said:
+    """What the fields of an entity that begins at `start` say.
+
+    kind, parameters  of its type; all are those of every field
+    """
+
+    __slots__ = ("all", "encoding", "kind", "parameters", "start")
+
+    def __init__(self, start: int, head: header.Head, out: "Sink") -> None:
+        self.start = start
+        self.kind = self.encoding = b""
+        self.parameters: _Parameters = []
+        self.all: _Parameters = []
+        over = head.cut
+        for field in head.fields:
+            if field.name.startswith(b"content-"):
+                over = over or len(field.value) > header.VALUE_MAX
+                self._take(field)
+        if over:
+            out.unchecked("limit:header")
+
+    def _take(self, field: header.Field) -> None:
+        if field.name == b"content-type":
+            claimed, parameters = header.parameters(field.value)
+            self.all += parameters
+            if not self.kind:  # of two, the first counts; the names of both do
+                self.kind, self.parameters = claimed[:TYPE_MAX], parameters
+        elif field.name == b"content-disposition":
+            self.all += header.parameters(field.value)[1]
+        elif field.name == _ENCODING and not self.encoding:
+            self.encoding = header.parameters(field.value)[0]
+
+
 def _entity(
-    view: "View", start: int, end: int, out: "Sink", default: bytes, reading: _Reading
+    view: "View", start: int, end: int, out: "Sink", default: bytes, reading: Reading
 ) -> LimitHit | None:
     """Put the entity view[start:end] into `out`; a limit of depth that was met further down is returned."""
     head = header.read(view, start, end)
     reading.heads.append(head)
-    kind, encoding = b"", b""
-    kind_parameters: _Parameters = []
-    all_parameters: _Parameters = []
-    over = head.cut
-    for field in head.fields:
-        if not field.name.startswith(b"content-"):
-            continue
-        over = over or len(field.value) > header.VALUE_MAX
-        if field.name == b"content-type":
-            claimed, parameters = header.parameters(field.value)
-            all_parameters += parameters
-            if not kind:  # of two, the first counts; the names of both do
-                kind, kind_parameters = claimed[:TYPE_MAX], parameters
-        elif field.name == b"content-disposition":
-            all_parameters += header.parameters(field.value)[1]
-        elif field.name == b"content-transfer-encoding" and not encoding:
-            encoding = header.parameters(field.value)[0]
-    if over:
-        out.unchecked("limit:header")
-    if kind.startswith(b"multipart/"):
-        mark = b"\n--" + _boundary(kind_parameters)
+    said = _Said(start, head, out)
+    divided = said.kind.startswith(b"multipart/")
+    reading.simple = reading.simple and not divided and _is_simple(head)
+    if divided:
+        mark = b"\n--" + _boundary(said.parameters)
         if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark, reading) is not None:
-            return _multipart(view, head.body, end, mark, out, kind, reading)
-        reading.odd = True
-        if not _is_blank(view, head.body, end):
-            out.unchecked("broken:mime")
-    names = _names(all_parameters)
-    if encoding in coding.UU:
-        names += _uu_names(view, head.body, end)
-    part = out.add(coding.decode(view, head.body, end, encoding), names, kind or default)
-    if reading.is_mail and encoding == b"base64" and end - head.body >= BODY:
-        reading.bodies.append((head.body, end, part.size))
+            return _multipart(view, head.body, end, mark, out, said.kind, reading)
+        reading.differ.append("boundary")
+    said.kind = said.kind or default
+    _leaf(view, head.body, end, said, out, reading)
     return None
 
 
+def _leaf(view: "View", start: int, end: int, said: _Said, out: "Sink", reading: Reading) -> None:
+    """Put the body view[start:end] of an entity that has no parts into `out`."""
+    encoding, names = said.encoding, _names(said.all)
+    if encoding in coding.UU:
+        names += _uu_names(view, start, end)
+    part = out.add(coding.decode(view, start, end, encoding), names, said.kind)
+    part.verbatim = encoding not in _CODED
+    reading.leaves.append(part)
+    if encoding == b"base64":
+        if not coding.is_regular(view, start, end, part.size):
+            reading.differ.append("base64")
+        elif reading.is_mail and end - start >= BODY and not said.kind.startswith(b"text/"):
+            reading.bodies.append((said.start, start, end, part.size))
+    elif encoding == b"quoted-printable" and not coding.is_clear(view, start, end):
+        reading.differ.append("quoted-printable")
+    if not said.kind.startswith(b"message/"):
+        if _has_fields(view, start, end):
+            reading.differ.append("body")
+    elif said.kind == b"message/partial":
+        out.unchecked("undecoded:partial")  # the rest is in other mails: RFC 2046 5.2.2
+    elif said.kind == b"message/external-body":
+        out.note("external:body")  # elsewhere: RFC 2046 5.2.3
+
+
+def _is_simple(head: header.Head) -> bool:
+    """Whether the head of a mail of one part has nothing that could be read in two ways."""
+    names = []
+    for field in head.fields:
+        if field.name.startswith(b"content") or field.name == b"mime-version":
+            value = field.value.lower()
+            if field.name in names or value.translate(None, _SIMPLE) or b"name" in value:
+                return False
+            if value.count(b'"') not in (0, 2) or (field.name == _ENCODING and value.strip() not in _USUAL):
+                return False
+            names.append(field.name)
+    return head.regular
+
+
+def _has_fields(view: "View", start: int, end: int) -> bool:
+    """Whether a line there begins as a Content- field does, junk before it or not."""
+    if view.find(b":", start, end) < 0:
+        return False  # as in base64
+    for at in range(start, end, STEP):
+        text = view[at : min(at + STEP + len(_CONTENT), end)].lower()
+        place = text.find(_CONTENT)
+        while place >= 0:
+            before = text[max(0, place - 40) : place].rstrip(_BEFORE)
+            if before.endswith((b"\n", b"\r")) or (not before and place < 40):
+                return True
+            place = text.find(_CONTENT, place + 1)
+    return False
+
+
 def _multipart(
-    view: "View", start: int, end: int, mark: bytes, out: "Sink", kind: bytes, reading: _Reading
+    view: "View", start: int, end: int, mark: bytes, out: "Sink", kind: bytes, reading: Reading
 ) -> LimitHit | None:
     """Put a group for the multipart body view[start:end] into `out`; returns as _entity."""
     inner = out.group("multipart/mixed" if kind.translate(None, _TYPE) else kind.decode(), end - start)
@@ -147,31 +247,33 @@ def _multipart(
             if not flag:
                 missed = _entity(view, first, stop, inner, default, reading) or missed
             elif _is_more_than_notice(view, first, stop, flag):
-                inner.add(coding.pieces(view, first, stop), claimed=_TEXT, flags=(flag,))
+                inner.add(coding.pieces(view, first, stop), claimed=_TEXT, flags=(flag,)).verbatim = True
         except LimitHit as limit:
             if limit.name != "depth":
                 raise
             # nothing may lie below this group: its bytes are kept beside it, undivided
-            out.add(coding.pieces(view, start, end), claimed=kind, flags=("raw",))
+            out.add(coding.pieces(view, start, end), claimed=kind, flags=("raw",)).verbatim = True
             return limit
     return missed
 
 
 def _sections(
-    view: "View", start: int, end: int, mark: bytes, reading: _Reading
+    view: "View", start: int, end: int, mark: bytes, reading: Reading
 ) -> "Iterator[tuple[int, int, str]]":
     """What the delimiters of a multipart body part: (start, end, "preamble", "" or "epilogue")."""
     at, flag = start, "preamble"
     while flag != "epilogue":
         found = _delimiter(view, at - 1, end, mark, reading)
         if found is None:
-            reading.odd = True  # no end: what follows it may be the multipart's or not
+            reading.differ.append("multipart")  # no end: what follows it may be the multipart's or not
             break
         stop, after, last = found
         yield at, max(at, stop), flag
-        reading.odd = reading.odd or (flag == "preamble" and not _is_notice(view, at, stop))
+        if flag == "preamble" and not _is_notice(view, at, stop):
+            reading.differ.append("multipart")
         at, flag = after, "epilogue" if last else ""
-    reading.odd = reading.odd or not _is_blank(view, at, end)
+    if not _is_blank(view, at, end):
+        reading.differ.append("multipart")
     yield at, end, flag
 
 
@@ -181,7 +283,7 @@ def _is_notice(view: "View", start: int, end: int) -> bool:
 
 
 def _delimiter(
-    view: "View", at: int, end: int, mark: bytes, reading: _Reading
+    view: "View", at: int, end: int, mark: bytes, reading: Reading
 ) -> tuple[int, int, bool] | None:
     """The first delimiter line in view[at:end]: where it begins and ends, and if it is the last one.
 
@@ -193,12 +295,19 @@ def _delimiter(
         stop = view.find(b"\n", after, end)
         line_end = end if stop < 0 else stop
         last = view[after : after + 2] == b"--"
-        if _is_blank(view, after + 2 * last, line_end):
+        if _is_padding(view, after + 2 * last, line_end):
             begin = at - 1 if view[at - 1 : at] == b"\r" else at
             return begin, min(line_end + 1, end), last
-        reading.odd = True  # some readers take this for a delimiter
+        reading.differ.append("boundary")  # some readers take this for a delimiter
         at = after
     return None
+
+
+def _is_padding(view: "View", start: int, end: int) -> bool:
+    """Whether only blanks are there, and a CR at the end: readers take nothing else for a delimiter's end."""
+    if start < end and view[end - 1 : end] == b"\r":
+        end -= 1
+    return all(not view[at : min(at + STEP, end)].strip(b" \t") for at in range(start, end, STEP))
 
 
 def _is_blank(view: "View", start: int, end: int) -> bool:
@@ -238,7 +347,12 @@ def _names(parameters: _Parameters) -> tuple[bytes, ...]:
         else:
             names += [value for key, value in parameters if key == wanted]
     # of an overlong name the end is kept: there is the extension
-    return tuple(dict.fromkeys(name[-NAME_MAX:] for name in names if name))[:NAMES_MAX]
+    found = list(dict.fromkeys(name[-NAME_MAX:] for name in names if name))[:NAMES_MAX]
+    if any(name.translate(None, _ORDINARY) or name.endswith((b".", b" ")) for name in found):
+        from amavis_pipe.mime import words
+
+        found = list(dict.fromkeys([*found, *(other for name in found for other in words.spread(name))]))
+    return tuple(found[:NAMES_MAX])
 
 
 def _uu_names(view: "View", start: int, end: int) -> tuple[bytes, ...]:

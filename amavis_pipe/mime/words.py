@@ -13,6 +13,11 @@ _CHARSET_MAX = 40
 _CHARSET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+"
 # no charsets of mails: slow on hostile input (the first two), full of warnings, or always an error
 _NOT_OF_MAIL = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined")
+_TRAILING = b" \t\r\n\v\f\xa0"
+_CONTROLS = bytes((*range(32), 127))
+_INVISIBLE = frozenset(
+    map(chr, (*range(32), *range(127, 160), 0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F)))
+) | frozenset(map(chr, (*range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))))
 _ENCODINGS = {b"b?": b"base64", b"q?": b"quoted-printable"}
 
 
@@ -25,6 +30,29 @@ def candidates(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes
     raw = [*_extended(parameters, name), *plain]
     words = [encoded_words(value) for value in raw if b"=?" in value]
     return [*raw[: len(raw) - len(plain)], *words, *plain]
+
+
+def spread(name: bytes) -> list[bytes]:
+    """The other names under which a file so named may be stored or shown.
+
+    Up to a NUL and without it; without a path; without invisible and direction characters; without what
+    follows a colon (an alternate stream); without dots and blanks at the end; percent signs undone.
+    """
+    found = [name]
+    for text in (name.partition(b"\0")[0], name.replace(b"\0", b""), _percent(name)):
+        found += [text, _visible(text)]
+    found += [text.replace(b"\\", b"/").rpartition(b"/")[2] for text in found]
+    found += [text.partition(b":")[0] for text in found if text.find(b":") > 1]
+    found += [text.lstrip(_TRAILING).rstrip(_TRAILING + b".") for text in found]
+    return [text for text in dict.fromkeys(found) if text and text != name]
+
+
+def _visible(text: bytes) -> bytes:
+    """The text without characters that show nothing but change how others are shown."""
+    try:
+        return "".join(char for char in text.decode() if char not in _INVISIBLE).encode()
+    except UnicodeDecodeError:
+        return text.translate(None, _CONTROLS)
 
 
 def encoded_words(text: bytes) -> bytes:
@@ -80,8 +108,12 @@ def _word(text: bytes, start: int) -> tuple[bytes, bytes, int] | None:
 
 
 def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
-    """The values of `name*`, and of `name*0`, `name*1*` … put together in the order of their numbers."""
-    values = []
+    """The values of `name*`, and of `name*0`, `name*1*` … put together in the order of their numbers.
+
+    And as they are written, where that differs: some readers take them so.
+    """
+    values: list[bytes] = []
+    written: list[tuple[bytes, bool]] = []
     sections: dict[int, tuple[bytes, bool]] = {}
     for key, value in parameters:
         if key == name + b"*":
@@ -89,9 +121,13 @@ def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]
         elif key.startswith(name + b"*"):
             number = key[len(name) + 1 :].removesuffix(b"*")
             if number.isdigit() and len(number) < 5:
-                sections.setdefault(int(number), (value, key.endswith(b"*")))
+                written.append((value, key.endswith(b"*")))
+                sections.setdefault(int(number), written[-1])
     if sections:
-        values.append(_extended_value([section for _, section in sorted(sections.items())]))
+        in_order = [section for _, section in sorted(sections.items())]
+        values.append(_extended_value(in_order))
+        if len(written) > len(in_order) or written != in_order:
+            values.append(_extended_value(written))
     return values
 
 

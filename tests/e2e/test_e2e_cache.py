@@ -102,6 +102,24 @@ def test_a_signature_on_the_encoded_text_is_found_in_the_second_mail_too(site: S
         site.clamd.stop()
 
 
+def test_a_rule_for_names_is_not_escaped_by_sending_the_file_under_another_first(site: Site) -> None:
+    """clamd applies it to what it finds in a mail, by the entity's header."""
+    try:
+        site.clamd.add("names.cdb", "Test.Name:CL_TYPE_MAIL:*:(?i)\\.png\\.exe$:*:*:*:*:*:*")
+        site.clamd.reload(brochure(b"x").replace(b"a.png", b"a.png.exe"))
+        site.relay.close()
+        site.relay.open()
+        for number in range(2):
+            site.send(brochure(b"number %d" % number))
+        assert len(site.finished()) == 2
+        site.send(brochure(b"number 3").replace(b"a.png", b"a.png.exe"))
+        assert len(site.finished()) == 2
+        assert [record["verdict"] for record in site.journal()] == ["clean", "clean", "infected"]
+    finally:
+        site.clamd.remove("names.cdb")
+        site.clamd.stop()
+
+
 def test_a_new_signature_file_makes_a_new_scan_and_is_found_once_loaded(site: Site) -> None:
     site.send(MAIL)
     site.finished()
@@ -169,8 +187,13 @@ def test_the_same_body_under_another_boundary_is_not_mistaken_for_it(site: Site)
     for mail in (harmless, infected, harmless):
         site.send(mail)
         site.finished()
-    assert [record["verdict"] for record in site.journal()] == ["unchecked", "infected", "unchecked"]
-    assert [record["cache"] for record in site.journal()] == ["miss", "miss", "hit"]
+    first, second, third = site.journal()
+    assert [record["cache"] for record in (first, second, third)] == ["miss", "miss", "hit"]
+    assert [record["verdict"] for record in (first, second, third)] == ["infected"] * 3
+    # who goes by the boundary sees no parts in the one, who does not may open them
+    assert [part["flags"] for part in first["parts"]] == [part["flags"] for part in third["parts"]]
+    assert ["ambiguous"] in [part["flags"] for part in first["parts"]]
+    assert ["ambiguous"] not in [part["flags"] for part in second["parts"]]
 
 
 def test_a_damaged_cache_is_a_miss(site: Site) -> None:

@@ -33,7 +33,8 @@ def bodies(data):
 
 def test_an_ordinary_mail_is_plain_and_its_attachment_is_found():
     data = mail()
-    ((start, end, size),) = bodies(data)
+    ((head, start, end, size),) = bodies(data)
+    assert data[head:end] == FILE + b"\n" + CODED
     assert data[start:end] == CODED
     assert size == len(DATA)
 
@@ -84,6 +85,18 @@ ODD = {
     "no semicolon": mail(kind=KIND.replace(b";", b"")),
     "an encoded multipart": mail(kind=KIND + b"Content-Transfer-Encoding: base64\n"),
     "no subtype": mail(file=FILE.replace(b"application/pdf", b"application")),
+    "a boundary that is no token": mail(kind=KIND.replace(b'"b1"', b"b1=x")).replace(b"--b1", b"--b1=x"),
+    "a boundary too long": mail(kind=KIND.replace(b"b1", b"b" * 71)).replace(b"--b1", b"--" + b"b" * 71),
+    "a coded boundary with its delimiters": mail(kind=KIND.replace(b"b1", b"=?a?Q?b?=")).replace(
+        b"--b1", b"--=?a?Q?b?="
+    ),
+    "a boundary within quotes": mail(kind=KIND.replace(b"; b", b'; x="; boundary=b2"; b')),
+    "a vertical tab behind a delimiter": mail().replace(
+        b"--b1\nContent-Type: app", b"--b1\v\nContent-Type: app"
+    ),
+    "a form feed behind a delimiter": mail().replace(
+        b"--b1\nContent-Type: app", b"--b1\f\nContent-Type: app"
+    ),
     "a boundary in the disposition": mail(file=FILE.replace(b"attachment;", b"attachment; boundary=b2;")),
     "a boundary at a file": mail(file=FILE.replace(b"pdf; ", b"pdf; boundary=b2; ")),
     "two encodings": mail(file=FILE + b"Content-Transfer-Encoding: 7bit\n"),
@@ -116,6 +129,10 @@ ODD = {
 @pytest.mark.parametrize("data", ODD.values(), ids=ODD)
 def test_what_readers_may_differ_about_is_not_plain(data):
     assert bodies(data) == []
+
+
+def test_a_text_is_no_attachment():
+    assert bodies(mail(file=FILE.replace(b"application/pdf", b"text/html"))) == []
 
 
 def test_a_small_attachment_and_other_encodings_are_not_worth_it():

@@ -93,7 +93,7 @@ EXTENDED = {
     "bad percent signs": ([(b"name*", b"utf-8''1%2%zz%41%")], [b"1%2%zzA%"]),
     "unknown charset": ([(b"name*", b"x-none''%E9")], [b"\xe9"]),
     "continuations": ([(b"name*0", b"a b"), (b"name*1", b" c.txt")], [b"a b c.txt"]),
-    "continuations, reversed": ([(b"name*1", b"c"), (b"name*0", b"ab")], [b"abc"]),
+    "continuations, reversed": ([(b"name*1", b"c"), (b"name*0", b"ab")], [b"abc", b"cab"]),
     "more than ten continuations": (
         [(b"name*%d" % number, b"%x" % number) for number in range(12)],
         [b"0123456789ab"],
@@ -132,3 +132,30 @@ def test_a_long_name_is_read_in_linear_work(counted, piece):
     text = counted(piece * 20_000)
     assert words.encoded_words(text) is not None
     assert text.work <= 150 * len(text)
+
+
+SPREAD = {
+    "ordinary": (b"a.txt", []),
+    "dots and blanks at the end": (b"a.exe. . ", [b"a.exe"]),
+    "up to a NUL, and without it": (b"a.exe\0.txt", [b"a.exe", b"a.exe.txt"]),
+    "a direction character": ("a\u202egpj.exe".encode(), [b"agpj.exe"]),
+    "an invisible character": ("a.e\u200bxe".encode(), [b"a.exe"]),
+    "an alternate stream": (b"a.exe::$DATA", [b"a.exe"]),
+    "a path": (rb"..\..\x/a.exe", [b"a.exe"]),
+    "percent signs": (b"a%2Eexe", [b"a.exe"]),
+    "a drive is no name": (b"c:a.exe", [b"c:a.exe"][1:]),
+    "a control in bytes that are no UTF-8": (b"\xff\x01.exe", [b"\xff.exe"]),
+}
+
+
+@pytest.mark.parametrize(("name", "others"), SPREAD.values(), ids=SPREAD)
+def test_a_name_has_other_forms_under_which_it_is_stored_or_shown(name, others):
+    assert set(others) <= set(words.spread(name))
+    assert name not in words.spread(name)
+
+
+@given(st.binary(max_size=200))
+def test_other_forms_of_any_name_are_few_and_no_longer(name):
+    found = words.spread(name)
+    assert len(found) <= 40
+    assert all(0 < len(other) <= len(name) for other in found)
