@@ -60,6 +60,10 @@ STARTS = (
     (0, b"MSWIM\0\0\0", "application/x-ms-wim"),
     (0, b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (0, b"ITSF", "application/vnd.ms-htmlhelp"),
+    (0, b"\x30\x80\6\x09*\x86H\x86\xf7\r\1\7", "application/pkcs7-mime"),
+    (0, b"\xa8\x03PGP", "application/pgp-encrypted"),
+    (0, b"\0\5\x16\0", "application/applefile"),
+    (0, b"\0\5\x16\7", "application/applefile"),
 )
 
 CONTAINERS = {
@@ -89,9 +93,18 @@ CONTAINERS = {
     "application/x-ms-wim": "wim",
     "application/ms-tnef": "tnef",
     "application/vnd.ms-htmlhelp": "chm",
+    "application/pkcs7-mime": "cms",
+    "application/pgp-encrypted": "openpgp",
+    "application/applefile": "applefile",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 
+_UNMARKED = b"\0$0"
+"""How content begins that only unmarked can tell."""
+_WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
+"""Byte order marks of UTF-16, one of which begins that of UTF-32, too."""
+_PGP = b"application/pgp-encrypted"
+_YENC = b"=ybegin "
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<table", b"<div", b"<meta")
 _MAIL = (
     b"received:",
@@ -110,20 +123,41 @@ _NOT_TEXT = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 def detect(head: bytes, claimed: bytes = b"", names: tuple[bytes, ...] = (), starts: "Starts" = ()) -> str:
     """The kind of a part that begins with `head` (its first HEAD bytes), as a media type.
 
-    `claimed` and `names` decide only what the bytes leave open: whether a text is a mail.
+    `claimed` and `names` decide only what the bytes leave open: whether a text is a mail, and whether
+    bytes that may be CMS or OpenPGP, which have no magic, are.
     """
     if not head:
         return EMPTY
+    kind = _unmarked(head, claimed, names) if head[0] in _UNMARKED else ""
+    if kind:
+        return kind
     for table in (starts, STARTS):
         for offset, magic, kind in table:
             if head.startswith(magic, offset):
                 return kind
     if claimed in (b"message/rfc822", b"message/global", b"message/news") or _is_mail(head, names):
         return MAIL
+    return (_unmarked(head, claimed, names) if head[0] > 0x7F else "") or _plain(head)
+
+
+def _unmarked(head: bytes, claimed: bytes, names: tuple[bytes, ...]) -> str:
+    """The kind of what has no magic at a fixed place, or "": hardly any part comes that far."""
+    if head[0] > 0x7F and not names and claimed != _PGP:
+        return ""  # a text that begins with a letter that is not in ASCII
+    from amavis_pipe import unmarked
+
+    return (
+        unmarked.by_claim(claimed, names) if head[0] > 0x7F else unmarked.by_structure(head, claimed, names)
+    )
+
+
+def _plain(head: bytes) -> str:
+    """The kind of what is no known format: some text, or none."""
     if head.translate(None, _NOT_TEXT) == head:
         start = head[:64].lstrip().lower()
         return "text/html" if start.startswith(_HTML) else PLAIN
-    return OCTETS
+    # texts, too, if not of printable characters alone
+    return PLAIN if head.startswith(_WIDE_TEXT) or _YENC in head else OCTETS
 
 
 def _is_mail(head: bytes, names: tuple[bytes, ...]) -> bool:

@@ -52,3 +52,15 @@ def test_every_kind_of_container_has_a_beginning_that_shows_it_within_what_is_lo
     for kind, (offset, magic) in shown.items():
         assert offset + len(magic) <= kinds.HEAD
         assert kinds.detect(b"\1" * offset + magic) == kind
+
+
+def test_a_text_of_wide_characters_or_in_yenc_is_a_text():
+    assert kinds.detect("Grüße".encode("utf-16")) == kinds.PLAIN
+    assert kinds.detect(b"\xfe\xff\0a") == kinds.PLAIN
+    assert kinds.detect(b"Hello\n=ybegin line=128 name=x\n\x01\x02") == kinds.PLAIN
+    assert kinds.detect(b"\xff\xfb\x90\0") == kinds.OCTETS
+
+
+def test_a_text_may_begin_with_any_byte():
+    for first in ("0", "$", "Ü", "漢"):
+        assert kinds.detect((first + " items").encode(), names=(b"a.txt",)) == kinds.PLAIN

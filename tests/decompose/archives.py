@@ -99,10 +99,94 @@ def gzipped(data: bytes, name: bytes = b"") -> bytes:
     return packed[:3] + b"\x08" + packed[4:10] + name + b"\0" + packed[10:] if name else packed
 
 
+def attribute(number: int, data: bytes, level: int = 2, size: int | None = None) -> bytes:
+    """One attribute of a TNEF file."""
+    size = len(data) if size is None else size
+    return struct.pack("<BHHI", level, number, 0, size) + data + struct.pack("<H", sum(data) & 0xFFFF)
+
+
+def tnef(*attributes: bytes) -> bytes:
+    """A TNEF file of these."""
+    return b"\x78\x9f\x3e\x22\1\0" + b"".join(attributes)
+
+
+def attached(data: bytes, name: bytes = b"file", more: bytes = b"") -> bytes:
+    """An attachment's attributes in the usual order: its name comes after its data."""
+    return attribute(0x9002, bytes(14)) + attribute(0x800F, data) + attribute(0x8010, name + b"\0") + more
+
+
+P7, SMIME = b"*\x86H\x86\xf7\r\1\7", b"*\x86H\x86\xf7\r\1\x09\x10\1"
+"""The object identifiers of PKCS #7 and S/MIME, to be gone on with."""
+
+
+def der(tag: int, *values: bytes) -> bytes:
+    """One element in DER."""
+    value = b"".join(values)
+    size = len(value)
+    if size < 128:
+        return bytes((tag, size)) + value
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 128 + len(digits))) + digits + value
+
+
+def ber(tag: int, *values: bytes) -> bytes:
+    """One element of indefinite length."""
+    return bytes((tag, 128)) + b"".join(values) + b"\0\0"
+
+
+def typed(oid: bytes, content: bytes | None, form=der) -> bytes:
+    """A ContentInfo, or the wrapped one in it."""
+    return form(0x30, der(6, oid), *([] if content is None else [form(0xA0, content)]))
+
+
+SHA256 = der(0x31, der(0x30, der(6, b"`\x86H\1e\3\4\2\1"), b"\5\0"))
+
+
+def signed(content: bytes | None, form=der, more: bytes = b"") -> bytes:
+    """CMS SignedData around an element, usually an OCTET STRING; None: detached."""
+    return typed(P7 + b"\2", form(0x30, b"\2\1\1", SHA256, typed(P7 + b"\1", content, form), more), form)
+
+
+def packet(tag: int, body: bytes) -> bytes:
+    """One OpenPGP packet in the new format, of definite length."""
+    return bytes((0xC0 | tag, 255)) + len(body).to_bytes(4, "big") + body
+
+
+def literal(data: bytes, name: bytes = b"") -> bytes:
+    """The body of a literal data packet."""
+    return b"b" + bytes((len(name),)) + name + bytes(4) + data
+
+
+MARKER = b"\xa8\3PGP"
+
+
+def apple(*entries: tuple[int, bytes], magic: int = 0x00051600) -> bytes:
+    """An AppleSingle or AppleDouble file of these entries: number, content."""
+    table, body = b"", b""
+    for number, data in entries:
+        table += struct.pack(">III", number, 26 + 12 * len(entries) + len(body), len(data))
+        body += data
+    return struct.pack(">II16xH", magic, 0x00020000, len(entries)) + table + body
+
+
+def mac_binary(data: bytes, resource: bytes = b"", name: bytes = b"file", second: bytes = b"") -> bytes:
+    """A MacBinary II file."""
+    head = bytearray(128)
+    head[1 : 2 + len(name)] = bytes((len(name),)) + name
+    head[65:73] = b"TEXTtest"
+    head[83:91] = struct.pack(">II", len(data), len(resource))
+    head[120:124] = struct.pack(">HBB", len(second), 129, 129)
+    return bytes(head) + b"".join(piece + bytes(-len(piece) % 128) for piece in (second, data, resource))
+
+
 SAMPLES = {
+    "applefile": lambda data: apple((1, data)),
     "bzip2": bz2.compress,
+    "cms": lambda data: signed(der(4, data)),
     "gzip": gzip.compress,
+    "openpgp": lambda data: MARKER + packet(11, literal(data)),
     "tar": lambda data: tarred({"file": data}),
+    "tnef": lambda data: tnef(attached(data)),
     "xz": lzma.compress,
     "zip": lambda data: zipped({"file": data}),
 }
