@@ -21,8 +21,9 @@ SOFT_BLANKS = 512
 LINE_MAX = 998
 """Bytes of a line in base64 that no reader cuts (RFC 5322 2.1.1)."""
 
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_JUNK = bytes(set(range(256)) - set(_ALPHABET + b"="))
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_JUNK = bytes(set(range(256)) - set(ALPHABET + b"="))
+YENC = (b"x-yenc", b"x-yencode", b"yenc", b"yencode")
 UU = (b"x-uuencode", b"uuencode", b"x-uue", b"uue")
 
 
@@ -39,6 +40,10 @@ def decode(view: "View", start: int, end: int, encoding: bytes, chunk: int = CHU
         from amavis_pipe.mime import uu
 
         return uu.decode(view, start, end, chunk)
+    if encoding in YENC:
+        from amavis_pipe.mime import yenc
+
+        return yenc.decode(view, start, end, chunk)
     return pieces(view, start, end, chunk)
 
 
@@ -78,9 +83,9 @@ def is_regular(view: "View", start: int, end: int, size: int) -> bool:
 def is_clear(view: "View", start: int, end: int) -> bool:
     """Whether view[start:end], in quoted-printable, holds nothing that readers decode differently.
 
-    Those are blanks before a soft line break, and CRs that end no line.
+    Those are blanks before a soft line break, CRs that end no line, and NULs.
     """
-    if view.find(b"= ", start, end) >= 0 or view.find(b"=\t", start, end) >= 0:
+    if any(view.find(mark, start, end) >= 0 for mark in (b"= ", b"=\t", b"\0")):
         return False
     if view.find(b"\r", start, end) < 0:
         return True

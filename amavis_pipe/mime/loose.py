@@ -35,7 +35,7 @@ STARTS = 4
 """Places where the body of one entity may begin."""
 FIELDS = 64
 """Fields of one entity that are read: the first half and the last."""
-NAMES_MAX = 32
+NAMES_MAX = 48
 """Names of one part that are kept."""
 FIELD_MAX = 1 << 14
 """Bytes of one field that are read."""
@@ -47,20 +47,18 @@ WORK = 32 << 20
 """Bytes that may be decoded in vain, and FACTOR times the size of the mail."""
 FACTOR = 8
 
-_JUNK = rb"[\x00-\x09\x0b\x0c\x0e-\x20\x7f>|\xef\xbb\xbf]{0,40}"
-_MARK = re.compile(
-    rb"(?:\A|[\r\n])(?:(--)|" + _JUNK + rb"content-([a-z-]{1,40})[\x00-\x09\x0b\x0c\x0e-\x20]{0,40}:)",
-    re.I,
-)
+_MARK = re.compile(rb"(?:\A|[\r\n])(?:(--)|[^\r\na-z0-9]{0,40}content-([^\r\n:]{1,60}):)", re.I)
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|\Z)")
 _VALUE = re.compile(rb"[^\r\n]*(?:(?:\r\n|\n|\r)[ \t\x00\v][^\r\n]*)*")
 """A field's value with its folds."""
+_FOLD = re.compile(rb"[\r\n]+[ \t]*")
 _NAME = re.compile(rb"(?i)name\*?[0-9]{0,3}\*?\s{0,20}=\s{0,20}(\"[^\"]{1,1024}|[^;\s\"]{1,1024})")
 _FIELD = re.compile(rb"[ \t]{0,40}[!-9;-~]{1,80}[\x00-\x20]{0,20}:")
 _COMMENT = re.compile(rb"\([^()]*\)")
 _NOT_WORD = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz0123456789"))
 _ENCODINGS = ((b"base64", b"base64"), (b"quotedprintable", b"quoted-printable"), (b"uu", b"x-uuencode"))
 _BLANK = b" \t\0\v\f"
+_UNDIVIDED = (b"text/", b"multipart/", b"message/")
 
 
 class Entity:
@@ -164,7 +162,8 @@ class Search:
             elif not line.strip(_BLANK):
                 starts.append(at + after)
             elif line.startswith(b"--"):
-                break
+                if starts:
+                    break
             elif position and not _FIELD.match(line) and line[:1] not in b" \t" and not starts:
                 starts.append(at + position)
             position = after
@@ -179,10 +178,12 @@ class Search:
             kind, found = header.parameters(value.translate(None, b"\0"))
             parameters += found
             # a name behind an odd quote, a comma, or no ";" at all
-            parameters += [(b"filename", given.strip(b"\"' ")) for given in _NAME.findall(value)]
-            if name.endswith(b"encoding"):
+            for given in _NAME.findall(value):
+                text = given.strip(b"\"' ")
+                parameters += [(b"filename", _FOLD.sub(b"", text)), (b"filename", text)]
+            if b"encoding" in name:
                 encodings += _encodings(value)
-            elif name == b"type" and not claimed:
+            elif name.startswith(b"type") and not claimed:
                 claimed = kind[:128]
         return list(dict.fromkeys(encodings)), claimed, self._names(parameters)
 
@@ -191,11 +192,14 @@ class Search:
     ) -> None:
         """What is new in view[start:end], decoded in all ways."""
         view = self._view
-        for way in variants.ways(encodings, view, start, end):
+        ways = tuple(variants.ways(encodings, view, start, end))
+        for way in ways:
             self._add(way, start, end, claimed, names)
         kind = detect(view[start : min(start + HEAD, end)], claimed, names)
-        if kind != OCTETS and not kind.startswith(("text/", "message/")):
-            # text stands in a part already, undivided; anything else has to be found at its beginning
+        text = kind == OCTETS or kind.startswith(("text/", "message/"))
+        is_file = names or (claimed and not claimed.startswith(_UNDIVIDED))
+        # another text stands in a part already, undivided; one in regular base64 is nothing by itself
+        if not text or len(ways) > 1 or (is_file and not ways):
             self._add(coding.pieces, start, end, claimed, names)
 
     def _add(

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ENCODINGS = (b"7bit", b"8bit", b"binary", b"quoted-printable", b"base64")
 _ENCODING = b"content-transfer-encoding"
+_MISSPELT = (b"contenttype", b"contenttransfer", b"contentdisp")
+_NOT_LETTERS = bytes(code for code in range(256) if not bytes((code,)).isalpha())
 _TOKEN = b"abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`{|}~"
 _VALUE = _TOKEN + _TOKEN[:26].upper()
 """RFC 2045 5.1: what a value may be made of that is not quoted."""
@@ -35,22 +37,28 @@ def _difference(head: "Head") -> str:
         return "header"
     fields: dict[bytes, bytes] = {}
     for field in head.fields:
-        if field.name.startswith(b"content") or field.name == b"mime-version":
-            if field.name in fields:
+        if b"content" in field.name or field.name == b"mime-version":
+            if field.name in fields or _is_misspelt(field.name):
                 return "field"
             fields[field.name] = field.value
     encoding = fields.get(_ENCODING, b"7bit").strip().lower()
     return "encoding" if encoding not in ENCODINGS else _unclear(fields, encoding in ENCODINGS[:3])
 
 
+def _is_misspelt(name: bytes) -> bool:
+    """Whether a sloppy reader may take the field for another: `;Content-Type`, `Content-Type.`."""
+    letters = name.translate(None, _NOT_LETTERS)
+    return letters.startswith(_MISSPELT) and name not in (b"content-type", _ENCODING, b"content-disposition")
+
+
 def _unclear(fields: dict[bytes, bytes], is_identity: bool) -> str:
     """As _difference(), for type and disposition; `is_identity` tells that the body is not encoded."""
     kind, parameters = _parted(fields.get(b"content-type", b"text/plain"))
-    _, disposition = _parted(fields.get(b"content-disposition", b"inline"))
+    placed, disposition = _parted(fields.get(b"content-disposition", b"inline"))
     main, slash, sub = kind.partition(b"/")
     if parameters is None or disposition is None or not (main and slash and sub):
         return "type"
-    if (main + sub).translate(None, _TOKEN):
+    if (main + sub).translate(None, _TOKEN) or not placed or placed.translate(None, _TOKEN):
         return "type"
     if main in (b"multipart", b"message") and not is_identity:
         return "encoding"
@@ -77,9 +85,11 @@ def _has_boundary(parameters: dict[bytes, bytes]) -> bool:
 def _parted(value: bytes) -> tuple[bytes, dict[bytes, bytes] | None]:
     """A structured value's main part and its parameters; None if readers may part it otherwise.
 
-    They do where there are comments, quoted pairs, odd quotes, bytes that are no printable ASCII, a name
-    twice, or a parameter that is none.
+    They do where there are comments, quoted pairs, odd quotes, folds within quotes, bytes that are no
+    printable ASCII, a name twice, or a parameter that is none.
     """
+    if any(b"\n" in piece for piece in value.split(b'"')[1::2]):
+        return b"", None
     value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     quoted = value.split(b'"')
     if value.translate(None, _PRINTABLE) or b"\\" in value or not len(quoted) & 1:

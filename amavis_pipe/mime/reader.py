@@ -8,7 +8,7 @@ for what any of them might open (mime.loose, loaded then). Sources: RFC 2045 5 a
 
 from amavis_pipe.budget import LimitHit
 from amavis_pipe.kinds import MAIL as MAIL_KIND
-from amavis_pipe.mime import coding, header
+from amavis_pipe.mime import coding, doubt, header, hints
 from amavis_pipe.walk import Decoder
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from amavis_pipe.spool import Blob, View
     from amavis_pipe.walk import Sink
 
-NAMES_MAX = 16
+NAMES_MAX = 32
 NAME_MAX = 1024
 TYPE_MAX = 128
 PREAMBLE = 1024
@@ -35,14 +35,10 @@ _MAIL = b"message/rfc822"
 _MAILS = (_MAIL, b"message/global", b"message/news")
 _MAIL_NAMES = (b".eml", b".mht", b".mhtml", b".nws")
 _TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
-_CONTENT = b"content-"
-_BEFORE = b" \t\0\v\f\x7f>|\xef\xbb\xbf"
 _ENCODING = b"content-transfer-encoding"
-_USUAL = (b"7bit", b"8bit", b"binary", b"quoted-printable", b"base64")
-_CODED = (b"base64", b"quoted-printable", *coding.UU)
+_CODED = (b"base64", b"quoted-printable", *coding.UU, *coding.YENC)
 _TEXTS = (b"text/", b"multipart/")
-_SIMPLE = b'abcdefghijklmnopqrstuvwxyz0123456789-/;=. _\t\r\n"+'
-_ORDINARY = bytes(set(range(32, 127)) - set(b"%/:\\\x7f"))
+_ORDINARY = bytes(set(range(32, 127)) - set(b"%/:\\\"'`"))
 """Of a name without other bytes there is one form only, but for dots and blanks at its end."""
 _Parameters = list[tuple[bytes, bytes]]
 
@@ -77,7 +73,7 @@ def unpack(blob: "Blob", out: "Sink") -> None:
     reading = Reading(is_mail=not out.path)
     hit = _entity(view, 0, len(view), out, _TEXT, reading)
     if hit is not None:
-        raise hit
+        reading.differ.append("depth")  # who takes no notice of boundaries sees all on one level
     differ = tuple(dict.fromkeys(reading.differ))
     if not reading.simple and not differ:
         from amavis_pipe.mime.plain import differences
@@ -90,6 +86,8 @@ def unpack(blob: "Blob", out: "Sink") -> None:
         loose.unpack(view, out, reading, _names, differ)
     elif reading.bodies:
         out.found_bodies(reading.bodies)
+    if hit is not None:
+        raise hit
 
 
 MAIL = Decoder("mime", (MAIL_KIND,), unpack)
@@ -106,13 +104,12 @@ def hot_openers(part: "Part") -> tuple[Decoder, ...]:
         return ()
     view = part.blob.view()
     openers: tuple[Decoder, ...] = ()
-    if not part.verbatim and _has_fields(view, 0, len(view)):
+    if not part.verbatim and doubt.has_fields(view, 0, len(view)):
         openers = (FRAGMENT,)  # what stands in the mail as it is was seen there
-    if view[:5] == b"begin" or view.find(b"\nbegin") >= 0:
-        from amavis_pipe.mime import uu
+    if hints.might_hold(view, len(view)) or hints.is_script(part.names):
+        from amavis_pipe.mime import texts
 
-        if uu.has_uu(part.blob):
-            openers += (uu.DECODER,)
+        openers += texts.openers(part)
     return openers
 
 
@@ -171,7 +168,7 @@ def _entity(
     reading.heads.append(head)
     said = _Said(start, head, out)
     divided = said.kind.startswith(b"multipart/")
-    reading.simple = reading.simple and not divided and _is_simple(head)
+    reading.simple = reading.simple and not divided and doubt.is_simple(head)
     if divided:
         mark = b"\n--" + _boundary(said.parameters)
         if len(mark) > 3 and _delimiter(view, head.body - 1, end, mark, reading) is not None:
@@ -190,49 +187,31 @@ def _leaf(view: "View", start: int, end: int, said: _Said, out: "Sink", reading:
     part = out.add(coding.decode(view, start, end, encoding), names, said.kind)
     part.verbatim = encoding not in _CODED
     reading.leaves.append(part)
-    if encoding == b"base64":
-        if not coding.is_regular(view, start, end, part.size):
-            reading.differ.append("base64")
-        elif reading.is_mail and end - start >= BODY and not said.kind.startswith(b"text/"):
-            reading.bodies.append((said.start, start, end, part.size))
-    elif encoding == b"quoted-printable" and not coding.is_clear(view, start, end):
-        reading.differ.append("quoted-printable")
+    _look_at_coding(view, start, end, said, part, reading)
     if not said.kind.startswith(b"message/"):
-        if _has_fields(view, start, end):
+        if doubt.has_fields(view, start, end):
             reading.differ.append("body")
+    elif said.kind == _MAIL:
+        if reading.is_mail and part.verbatim and doubt.nests(view, start, end):
+            reading.differ.append("depth")
     elif said.kind == b"message/partial":
         out.unchecked("undecoded:partial")  # the rest is in other mails: RFC 2046 5.2.2
     elif said.kind == b"message/external-body":
         out.note("external:body")  # elsewhere: RFC 2046 5.2.3
 
 
-def _is_simple(head: header.Head) -> bool:
-    """Whether the head of a mail of one part has nothing that could be read in two ways."""
-    names = []
-    for field in head.fields:
-        if field.name.startswith(b"content") or field.name == b"mime-version":
-            value = field.value.lower()
-            if field.name in names or value.translate(None, _SIMPLE) or b"name" in value:
-                return False
-            if value.count(b'"') not in (0, 2) or (field.name == _ENCODING and value.strip() not in _USUAL):
-                return False
-            names.append(field.name)
-    return head.regular
-
-
-def _has_fields(view: "View", start: int, end: int) -> bool:
-    """Whether a line there begins as a Content- field does, junk before it or not."""
-    if view.find(b":", start, end) < 0:
-        return False  # as in base64
-    for at in range(start, end, STEP):
-        text = view[at : min(at + STEP + len(_CONTENT), end)].lower()
-        place = text.find(_CONTENT)
-        while place >= 0:
-            before = text[max(0, place - 40) : place].rstrip(_BEFORE)
-            if before.endswith((b"\n", b"\r")) or (not before and place < 40):
-                return True
-            place = text.find(_CONTENT, place + 1)
-    return False
+def _look_at_coding(view: "View", start: int, end: int, said: _Said, part: "Part", reading: Reading) -> None:
+    """Whether readers may decode the body view[start:end], which gave `part`, differently."""
+    if said.encoding == b"base64":
+        if not coding.is_regular(view, start, end, part.size):
+            reading.differ.append("base64")
+        elif reading.is_mail and end - start >= BODY and not said.kind.startswith(b"text/"):
+            reading.bodies.append((said.start, start, end, part.size))
+    elif said.encoding == b"quoted-printable":
+        if not coding.is_clear(view, start, end):
+            reading.differ.append("quoted-printable")
+    elif doubt.is_bare_base64(view, start):
+        reading.differ.append("encoding")
 
 
 def _multipart(

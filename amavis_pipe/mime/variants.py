@@ -24,6 +24,8 @@ LINE_MAX = 1 << 16
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_LETTERS = bytes(set(range(256)) - set(_LETTERS))
 _NOT_CODED = bytes(set(range(256)) - set(_LETTERS + b"="))
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_NOT_URL = bytes(set(range(256)) - set(_LETTERS + b"-_"))
 _SPACE = b" \t\r\n\0\v\f"
 _LINE = re.compile(rb"[^\r\n]{1,%d}" % LINE_MAX)
 _TRIPLET = re.compile(rb"=([0-9A-F]{2})|=[ \t]*(?:\r\n|\n|\r)")
@@ -56,11 +58,13 @@ def _base64_ways(view: "View", start: int, end: int) -> "tuple[Way, ...]":
     size = sum(map(len, _usual(view, start, end)))
     if coding.is_regular(view, start, end, size):
         return (_usual,)
-    return (_usual, _to_padding, _all, _by_lines, _good_lines)
+    usual = (_usual, _to_padding, _all, _by_lines, _good_lines)
+    safe = any(view.find(mark, start, end) >= 0 for mark in (b"-", b"_"))
+    return (*usual, _url_safe) if safe else usual
 
 
 def _printable_ways(view: "View", start: int, end: int) -> "tuple[Way, ...]":
-    return (_printable,) if coding.is_clear(view, start, end) else (_printable, _triplets)
+    return (_printable,) if coding.is_clear(view, start, end) else (_printable, _triplets, _without_cr)
 
 
 def _uuencoded(view: "View", start: int, end: int) -> "Iterator[bytes]":
@@ -107,6 +111,17 @@ def _by_lines(view: "View", start: int, end: int) -> "Iterator[bytes]":
             yield _decoded(letters if len(letters) % 4 != 1 else letters[:-1])
 
 
+def _url_safe(view: "View", start: int, end: int) -> "Iterator[bytes]":
+    """By the letters of RFC 4648 5."""
+    held = b""
+    for piece in coding.pieces(view, start, end):
+        held += piece.translate(_FROM_URL, _NOT_URL)
+        whole = len(held) & ~3
+        yield a2b_base64(held[:whole])
+        held = held[whole:]
+    yield _decoded(held)
+
+
 def _good_lines(view: "View", start: int, end: int) -> "Iterator[bytes]":
     """The lines without junk, up to the first padding and on behind it; others are left out."""
     held = b""
@@ -129,6 +144,12 @@ def _triplets(view: "View", start: int, end: int) -> "Iterator[bytes]":
     """Only what is written as it should be counts, with any line end behind a soft break."""
     for piece in coding.pieces(view, start, end):
         yield _TRIPLET.sub(lambda found: bytes((int(found[1], 16),)) if found[1] else b"", piece)
+
+
+def _without_cr(view: "View", start: int, end: int) -> "Iterator[bytes]":
+    """As if no CR and no NUL were there."""
+    text = b"".join(piece.translate(None, b"\r\0") for piece in coding.pieces(view, start, end))
+    return coding.decode(text, 0, len(text), b"quoted-printable")
 
 
 def _decoded(letters: bytes) -> bytes:

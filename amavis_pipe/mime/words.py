@@ -38,7 +38,7 @@ def spread(name: bytes) -> list[bytes]:
     Up to a NUL and without it; without a path; without invisible and direction characters; without what
     follows a colon (an alternate stream); without dots and blanks at the end; percent signs undone.
     """
-    found = [name]
+    found = [name, name.translate(None, b"\"'`"), name.partition(b"'")[2]]
     for text in (name.partition(b"\0")[0], name.replace(b"\0", b""), _percent(name)):
         found += [text, _visible(text)]
     found += [text.replace(b"\\", b"/").rpartition(b"/")[2] for text in found]
@@ -110,10 +110,11 @@ def _word(text: bytes, start: int) -> tuple[bytes, bytes, int] | None:
 def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     """The values of `name*`, and of `name*0`, `name*1*` … put together in the order of their numbers.
 
-    And as they are written, where that differs: some readers take them so.
+    And as they are written, with the last of two, and up to a gap, where that differs: some readers do so.
     """
     values: list[bytes] = []
     written: list[tuple[bytes, bool]] = []
+    numbers: list[int] = []
     sections: dict[int, tuple[bytes, bool]] = {}
     for key, value in parameters:
         if key == name + b"*":
@@ -122,13 +123,23 @@ def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]
             number = key[len(name) + 1 :].removesuffix(b"*")
             if number.isdigit() and len(number) < 5:
                 written.append((value, key.endswith(b"*")))
+                numbers.append(int(number))
                 sections.setdefault(int(number), written[-1])
     if sections:
         in_order = [section for _, section in sorted(sections.items())]
         values.append(_extended_value(in_order))
-        if len(written) > len(in_order) or written != in_order:
-            values.append(_extended_value(written))
-    return values
+        others = [written, list({**dict(zip(numbers, written, strict=True))}.values())]
+        others.append([section for number, section in sorted(sections.items()) if number < _gap(sections)])
+        values += [_extended_value(other) for other in others if other and other != in_order]
+    return list(dict.fromkeys(values))
+
+
+def _gap(sections: dict[int, tuple[bytes, bool]]) -> int:
+    """The first number that is missing: some readers stop there."""
+    number = 0
+    while number in sections:
+        number += 1
+    return number
 
 
 def _extended_value(sections: list[tuple[bytes, bool]]) -> bytes:

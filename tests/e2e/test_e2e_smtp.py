@@ -207,9 +207,9 @@ def test_who_is_killed_between_the_commit_and_the_end_does_not_double_the_mail(s
     else:
         site.postfix.stop()
         os.kill(pid, SIGKILL)
-        site.postfix.start()
     wait_for(lambda: not alive(pid), "the end of the filter")
     record.unlink()
+    site.postfix.ensure()
     (arrived,) = site.retried()
     assert original(arrived) == MAIL
     assert "sent before" in site.postfix.log()

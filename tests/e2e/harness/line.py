@@ -48,11 +48,11 @@ class Line:
         self._go.set()
 
     def reset(self) -> None:
-        """As at the start, with no conversation left."""
-        self.release()
+        """As at the start, with no conversation left; what is held never arrives."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        self.release()
         self._held.clear()
 
     def close(self) -> None:
