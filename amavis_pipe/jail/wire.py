@@ -26,7 +26,16 @@ _LOWER = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _WORD = _LOWER + b"-_."
 _TYPE = _LOWER + b"-+."
 _HEX = b"0123456789abcdef"
-_REASONS = ("broken", "crash", "encrypted", "limit", "undecoded")
+_GRADES = {
+    "broken": "unchecked",
+    "crash": "unchecked",
+    "encrypted": "unchecked",
+    "limit": "unchecked",
+    "undecoded": "unchecked",
+    "ambiguous": "note",
+    "external": "note",
+}
+"""The reasons of findings that a child may tell, and the grade of each: not for the child to say."""
 
 
 class Jailed:
@@ -187,9 +196,10 @@ def _read_listed(
 
 def _read_finding(name: bytes, path: bytes) -> Finding | None:
     reason, colon, what = name.partition(b":")
-    if not colon or reason.decode("latin-1") not in _REASONS or not _is_word(what) or not _is_path(path):
+    grade = _GRADES.get(reason.decode("latin-1"))
+    if not colon or grade is None or not _is_word(what) or not _is_path(path):
         return None
-    return Finding("unchecked", name.decode(), path.decode())
+    return Finding(grade, name.decode(), path.decode())
 
 
 def _read_failed(what: bytes, text: bytes) -> Failed | None:

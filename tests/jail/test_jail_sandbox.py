@@ -54,6 +54,17 @@ def run(tmp_path):
         os.close(arena)
 
 
+@pytest.mark.parametrize("name", ["ambiguous:boundary", "external:body"])
+def test_a_note_of_a_child_stays_a_note(run, name):
+    def noting(blob, sink):
+        sink.note(name)
+        sink.add([b"x"], (b"x",))
+
+    parts, findings = run(noting)
+    assert findings == [("note", name, "1")]
+    assert [part.path for part in parts] == ["1.1", "2.1"]
+
+
 @pytest.fixture
 def ask(run):
     """A function: what `action` gives in the child, as bytes; for an OSError its name's number."""
