@@ -27,7 +27,6 @@ SCRIPTS = (
     b".xhtml",
     b".shtml",
     b".svg",
-    b".xml",
     b".php",
 )
 MANY = 64

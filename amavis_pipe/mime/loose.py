@@ -47,10 +47,15 @@ WORK = 32 << 20
 """Bytes that may be decoded in vain, and FACTOR times the size of the mail."""
 FACTOR = 8
 
-_MARK = re.compile(rb"(?:\A|[\r\n])(?:(--)|[^\r\na-z0-9]{0,40}content-([^\r\n:]{1,60}):)", re.I)
+_MARK = re.compile(
+    rb"(?:\A|[\r\n])(?:(--)|[^\r\na-z0-9]{0,40}content-"
+    rb"([^\r\n:]{1,120}(?:[\r\n]{1,2}[ \t][^\r\n:]{0,80})?):)",
+    re.I,
+)
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|\Z)")
 _VALUE = re.compile(rb"[^\r\n]*(?:(?:\r\n|\n|\r)[ \t\x00\v][^\r\n]*)*")
 """A field's value with its folds."""
+_EMPTY = re.compile(rb"[\r\n]*")
 _FOLD = re.compile(rb"[\r\n]+[ \t]*")
 _NAME = re.compile(rb"(?i)name\*?[0-9]{0,3}\*?\s{0,20}=\s{0,20}(\"[^\"]{1,1024}|[^;\s\"]{1,1024})")
 _FIELD = re.compile(rb"[ \t]{0,40}[!-9;-~]{1,80}[\x00-\x20]{0,20}:")
@@ -158,6 +163,8 @@ class Search:
             if not line:
                 if position:  # not the line end of the last field
                     starts.append(at + after)
+                    more = _EMPTY.match(text, after)
+                    starts += [at + more.end()] if more and more.end() > after else []
                     break
             elif not line.strip(_BLANK):
                 starts.append(at + after)

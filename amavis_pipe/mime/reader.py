@@ -38,6 +38,7 @@ _TYPE = b"abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/"
 _ENCODING = b"content-transfer-encoding"
 _CODED = (b"base64", b"quoted-printable", *coding.UU, *coding.YENC)
 _TEXTS = (b"text/", b"multipart/")
+_LINE_ENDS = (b"\n", b"\r")
 _ORDINARY = bytes(set(range(32, 127)) - set(b"%/:\\\"'`"))
 """Of a name without other bytes there is one form only, but for dots and blanks at its end."""
 _Parameters = list[tuple[bytes, bytes]]
@@ -189,7 +190,8 @@ def _leaf(view: "View", start: int, end: int, said: _Said, out: "Sink", reading:
     reading.leaves.append(part)
     _look_at_coding(view, start, end, said, part, reading)
     if not said.kind.startswith(b"message/"):
-        if doubt.has_fields(view, start, end):
+        gap = view[start : start + 1] in _LINE_ENDS and not said.kind.startswith(_TEXTS)
+        if gap or doubt.has_fields(view, start, end):
             reading.differ.append("body")
     elif said.kind == _MAIL:
         if reading.is_mail and part.verbatim and doubt.nests(view, start, end):
@@ -297,7 +299,7 @@ def _is_blank(view: "View", start: int, end: int) -> bool:
 def _is_more_than_notice(view: "View", start: int, end: int, flag: str) -> bool:
     """Whether a preamble or epilogue is worth a part of its own."""
     if flag == "preamble" and end - start <= PREAMBLE:
-        return False
+        return hints.might_hold(view[start:end], max(0, end - start))
     return not _is_blank(view, start, end)
 
 
