@@ -1,13 +1,14 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e bench clean
+.PHONY: help try test check e2e fuzz bench clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
 	@echo 'make test    all checks and tests, with a real Postfix and clamd (contrib/test)'
 	@echo 'make check   formatting, lint, types, generated files, and the tests without e2e'
 	@echo 'make e2e     the end-to-end tests alone'
+	@echo 'make fuzz    fuzz the readers of mail for ten minutes (SECONDS=… for another time)'
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
 	@echo 'make clean   remove what tools left in this folder'
 
@@ -23,6 +24,9 @@ check:
 
 e2e:
 	sh contrib/test tests/e2e
+
+fuzz:
+	$(PYTHON) tests/fuzz/mime.py $(or $(SECONDS),600)
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py

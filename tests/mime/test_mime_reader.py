@@ -505,3 +505,38 @@ def test_a_mail_in_a_file_is_read_as_one_in_memory(tmp_path, bytes_of):
         walk.mail(source, reader.MAIL)
         seen.append([(part.path, part.kind, part.names, part.sha256, part.size) for part in walk.parts])
     assert seen[0] == seen[1]
+
+
+LINE = st.text(alphabet="abcdefg XYZ", min_size=1, max_size=12).map(str.encode)
+ODDITY = st.sampled_from(
+    [
+        b"--b",
+        b"--b--",
+        b"--b ",
+        b"--bx",
+        b"Content-Type: text/plain",
+        b"Content-Type: multipart/mixed; boundary=b",
+        b"Content-Type: multipart/mixed; boundary=c; boundary=b",
+        b"Content-Type: message/rfc822",
+        b" folded",
+        b"",
+        b"X: y",
+        b"\tz",
+    ]
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(st.one_of(LINE, ODDITY), min_size=1, max_size=30), st.sampled_from([b"\n", b"\r\n"]))
+def test_every_line_of_an_unencoded_body_is_in_some_part_whatever_is_odd(walked, lines, end):
+    """But for delimiters, headers, and the few words of a preamble that no reader takes for a part."""
+    body = end.join(b"line %d %s" % (number, line) if line[:1].isalpha() and b":" not in line else line
+                    for number, line in enumerate(lines))  # fmt: skip
+    mail = b"From: a@x" + end + b"Content-Type: multipart/mixed; boundary=b" + end + end + body + end
+    walk = walked(mail)
+    kept = b"\0".join(b"".join(part.blob.chunks()) for part in walk.parts if part.blob is not None)
+    stops = [at for at, line in enumerate(lines) if line.rstrip() in (b"--b", b"--b--")]
+    preamble = stops[0] if stops else 0
+    for number, line in enumerate(body.split(end)):
+        if line.startswith(b"line ") and number > preamble:
+            assert line in kept
