@@ -142,14 +142,26 @@ def _printable(view: "View", start: int, end: int) -> "Iterator[bytes]":
 
 def _triplets(view: "View", start: int, end: int) -> "Iterator[bytes]":
     """Only what is written as it should be counts, with any line end behind a soft break."""
-    for piece in coding.pieces(view, start, end):
-        yield _TRIPLET.sub(lambda found: bytes((int(found[1], 16),)) if found[1] else b"", piece)
+    for text in _whole_lines(view, start, end, b""):
+        yield _TRIPLET.sub(lambda found: bytes((int(found[1], 16),)) if found[1] else b"", text)
 
 
 def _without_cr(view: "View", start: int, end: int) -> "Iterator[bytes]":
     """As if no CR and no NUL were there."""
-    text = b"".join(piece.translate(None, b"\r\0") for piece in coding.pieces(view, start, end))
-    return coding.decode(text, 0, len(text), b"quoted-printable")
+    for text in _whole_lines(view, start, end, b"\r\0"):
+        yield from coding.decode(text, 0, len(text), b"quoted-printable")
+
+
+def _whole_lines(view: "View", start: int, end: int, drop: bytes) -> "Iterator[bytes]":
+    """view[start:end] without the bytes `drop`, cut behind line ends (or in lines of a megabyte)."""
+    held = b""
+    for piece in coding.pieces(view, start, end):
+        text = held + piece.translate(None, drop)
+        cut = text.rfind(b"\n") + 1
+        cut = len(text) if len(text) - cut > 1 << 20 else cut
+        held = text[cut:]
+        yield text[:cut]
+    yield held
 
 
 def _decoded(letters: bytes) -> bytes:
