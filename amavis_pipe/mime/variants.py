@@ -94,9 +94,19 @@ def _to_padding(view: "View", start: int, end: int) -> "Iterator[bytes]":
 
 def _all(view: "View", start: int, end: int) -> "Iterator[bytes]":
     """All letters one after the other, as if there were no padding."""
+    return _letters_of(view, start, end, None, _NOT_LETTERS)
+
+
+def _url_safe(view: "View", start: int, end: int) -> "Iterator[bytes]":
+    """The same by the letters of RFC 4648 5."""
+    return _letters_of(view, start, end, _FROM_URL, _NOT_URL)
+
+
+def _letters_of(view: "View", start: int, end: int, table: bytes | None, others: bytes) -> "Iterator[bytes]":
+    """What all letters give, translated by `table`, the bytes `others` left out."""
     held = b""
     for piece in coding.pieces(view, start, end):
-        held += piece.translate(None, _NOT_LETTERS)
+        held += piece.translate(table, others)
         whole = len(held) & ~3
         yield a2b_base64(held[:whole])
         held = held[whole:]
@@ -109,17 +119,6 @@ def _by_lines(view: "View", start: int, end: int) -> "Iterator[bytes]":
         if not line.startswith(b"--"):
             letters = line.translate(None, _NOT_CODED).partition(b"=")[0]
             yield _decoded(letters if len(letters) % 4 != 1 else letters[:-1])
-
-
-def _url_safe(view: "View", start: int, end: int) -> "Iterator[bytes]":
-    """By the letters of RFC 4648 5."""
-    held = b""
-    for piece in coding.pieces(view, start, end):
-        held += piece.translate(_FROM_URL, _NOT_URL)
-        whole = len(held) & ~3
-        yield a2b_base64(held[:whole])
-        held = held[whole:]
-    yield _decoded(held)
 
 
 def _good_lines(view: "View", start: int, end: int) -> "Iterator[bytes]":
