@@ -151,13 +151,21 @@ def _become_nobody() -> None:
 def _set_limits(task: "Task") -> None:
     budget = task.budget
     seconds = max(1, ceil(budget.deadline - monotonic()) + 1)
+    mapped, data = _used()
     # parts that are looked at are mapped, read only: room for that on top, but not as data
-    _limit(resource.RLIMIT_AS, task.memory + budget.quota)
-    _limit(resource.RLIMIT_DATA, task.memory)
+    _limit(resource.RLIMIT_AS, mapped + task.memory + budget.quota)
+    _limit(resource.RLIMIT_DATA, data + task.memory)
     _limit(resource.RLIMIT_CPU, seconds)
     _limit(resource.RLIMIT_FSIZE, budget.quota + (budget.files + 2) * PAGE)
     _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
     _limit(resource.RLIMIT_CORE, 0)
+
+
+def _used() -> tuple[int, int]:
+    """Bytes of address space and of data that came with the fork: a library's caller may be large."""
+    with open("/proc/self/statm", "rb") as file:
+        pages = [int(word) for word in file.read().split()]
+    return pages[0] * PAGE, pages[5] * PAGE
 
 
 def _limit(what: int, most: int) -> None:

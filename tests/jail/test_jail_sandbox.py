@@ -65,6 +65,18 @@ def test_a_note_of_a_child_stays_a_note(run, name):
     assert [part.path for part in parts] == ["1.1", "2.1"]
 
 
+def test_a_large_caller_leaves_its_child_as_much_memory_as_a_small_one(run):
+    """The library's caller may have more than the limit already: that comes along by the fork."""
+    held = bytearray(1 << 30)
+
+    def unpack(blob, sink):
+        sink.add([bytes(50 << 20)], (b"x",))
+
+    parts, findings = run(unpack, Budget.of(Limits(), 20 << 20), memory=200 << 20)
+    assert ([part.size for part in parts], findings) == ([50 << 20, 4], [])
+    assert len(held) == 1 << 30
+
+
 @pytest.fixture
 def ask(run):
     """A function: what `action` gives in the child, as bytes; for an OSError its name's number."""
