@@ -109,6 +109,15 @@ class Walk:
         """List a part with the bytes just written, and put it on the list of those to be opened."""
         self._list(part, writer.done())
 
+    def rename(self, part: Part, names: tuple[bytes, ...]) -> bool:
+        """As Sink.rename()."""
+        if self._report is not None:
+            return False
+        part.names = names
+        if part.blob is not None:
+            part.kind = detect(part.blob.head(HEAD), part.claimed, names, self._starts)
+        return True
+
     def record(self, part: Part) -> None:
         """Add a part that is complete to `parts`, and report it."""
         self.parts.append(part)
@@ -216,6 +225,15 @@ class Sink:
     def unchecked(self, reason: str) -> None:
         """Say that something in this part could not be looked at: "encrypted:zip"."""
         self._walk.unchecked(reason, self.path)
+
+    def rename(self, part: Part, names: tuple[bytes, ...]) -> bool:
+        """Give a part that was added other names; False where it has been told of by its names already."""
+        return self._walk.rename(part, names)
+
+    def room(self) -> tuple[int, int]:
+        """Parts and bytes that are left of the budget."""
+        budget = self._walk.budget
+        return budget.files, budget.quota - budget.used
 
     def note(self, name: str) -> None:
         """Say something about this part that is of no harm: "ambiguous:boundary"."""

@@ -18,8 +18,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LINE = 4096
-NAMES = 1000
+LINE = 16384
+MOST = 48
+"""Names of a part that are told: of more, the first and the last."""
+NAMES = 6000
 """Bytes of all names of a part together; of longer ones the ends are told, which have the suffix."""
 
 _LOWER = b"abcdefghijklmnopqrstuvwxyz0123456789"
@@ -124,7 +126,7 @@ def _words(event: Event) -> list[str]:
 
 
 def _part_words(part: Part, offset: int) -> list[str]:
-    names = part.names[:8]
+    names = part.names if len(part.names) <= MOST else (*part.names[: MOST // 2], *part.names[-MOST // 2 :])
     most = NAMES // max(len(names), 1)
     return [
         "part",
@@ -180,7 +182,7 @@ def _read_listed(
     if _number(size) < 0 or (at < 0 and offset != b"-") or len(words) > 4 or not all(map(_is_word, words)):
         return None
     type_, listed = _bytes(claimed), [_bytes(name) for name in names.split(b",")]
-    if type_ is None or len(listed) > 8:
+    if type_ is None or len(listed) > MOST:
         return None
     part = Part(
         path.decode(),

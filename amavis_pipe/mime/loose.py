@@ -33,17 +33,17 @@ ENTITIES = 10_000
 """Entities, and a tenth of the Content- fields, that are looked at."""
 STARTS = 4
 """Places where the body of one entity may begin."""
+LINES = 1000
+"""Lines of other fields that may stand between two of one entity."""
 FIELDS = 64
 """Fields of one entity that are read: the first half and the last."""
 NAMES_MAX = 48
 """Names of one part that are kept."""
 FIELD_MAX = 1 << 14
 """Bytes of one field that are read."""
-LOOK = 1 << 14
-"""Bytes behind a field in which the end of the head is looked for."""
 COMMENTS = 8
 """Levels of comments in a field that are taken out."""
-WORK = 32 << 20
+WORK = 8 << 20
 """Bytes that may be decoded in vain, and FACTOR times the size of the mail."""
 FACTOR = 8
 
@@ -55,6 +55,8 @@ _MARK = re.compile(
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\n|\r|\Z)")
 _VALUE = re.compile(rb"[^\r\n]*(?:(?:\r\n|\n|\r)[ \t\x00\v][^\r\n]*)*")
 """A field's value with its folds."""
+_CODED = re.compile(rb"[\r\n][A-Za-z0-9+/]{16,}={0,2}[ \t]{0,80}(?=[\r\n]|\Z)")
+_SOMETHING = re.compile(rb"[\r\n][^\r\n]{0,400}?[^\s-]")
 _EMPTY = re.compile(rb"[\r\n]*")
 _FOLD = re.compile(rb"[\r\n]+[ \t]*")
 _NAME = re.compile(rb"(?i)name\*?[0-9]{0,3}\*?\s{0,20}=\s{0,20}(\"[^\"]{1,1024}|[^;\s\"]{1,1024})")
@@ -88,6 +90,8 @@ class Search:
         self._out = out
         self._names = names
         self._work = WORK + FACTOR * len(view)
+        files, room = out.room()
+        self._files, self._bytes = files // 2, room // 2
         self._seen = {_digest(part.blob.chunks()): part for part in known if part.blob is not None}
         self.found = 0
 
@@ -119,60 +123,66 @@ class Search:
         """Whether a further field belongs to the run: nothing is between that ends a head for everybody."""
         if dashes and dashes[-1] >= entity.ends:
             return False
-        between = self._view[entity.ends : min(at, entity.ends + LOOK)]
-        return at - entity.ends < LOOK and _is_head(between)
+        gap = at - entity.ends
+        return gap < header.HEAD_MAX and _is_head(self._view[entity.ends : at])
 
     def _read(self, entity: Entity, mark: "re.Match[bytes]") -> None:
-        """Add a field: its value with its folds, up to FIELD_MAX."""
-        start = mark.end()
-        found = _VALUE.match(self._view, start, start + FIELD_MAX)
-        entity.ends = found.end() if found else start
+        """Add a field: its value with its folds; of a long one both ends, FIELD_MAX in all."""
+        view, start = self._view, mark.end()
+        found = _VALUE.match(view, start, min(start + header.HEAD_MAX, len(view)))
+        end = entity.ends = found.end() if found else start
+        value = view[start : min(end, start + FIELD_MAX)]
+        if end - start > FIELD_MAX:
+            value = value[: FIELD_MAX // 2] + b" " + view[end - FIELD_MAX // 2 : end]
         if len(entity.fields) >= FIELDS:
             del entity.fields[FIELDS // 2]
-        entity.fields.append((mark[2].lower(), self._view[start : entity.ends]))
+        entity.fields.append((mark[2].lower(), value))
 
     def _take(self, entity: Entity, dashes: list[int], limit: int) -> None:
         """Decode the entity's body in every way; it ends before `limit` at the latest."""
         encodings, claimed, names = self._said(entity)
-        for start in self._starts(entity, limit):
+        starts = self._starts(entity, limit)
+        if not starts and limit - entity.ends > header.HEAD_MAX:
+            self._out.unchecked("limit:header")
+        for start in starts:
             ends = [at for at in dashes if at > start] or [limit]
-            if limit == len(self._view) and self._goes_further(ends[-1]):
+            if limit == len(self._view) and ends[-1] < limit:
                 ends.append(limit)
+            # behind the first end there may be a list's footer, and nothing of the file
+            ends[1:] = [
+                end for end in ends[1:] if end > ends[0] and self._goes_on_to(ends[0], end, encodings)
+            ]
             for end in dict.fromkeys(ends):
                 self._decode(start, end, encodings, claimed, names)
 
-    def _goes_further(self, at: int) -> bool:
-        """Whether anything but blanks follows the line at `at`, the last that may be a delimiter."""
-        found = _LINE.match(self._view, at)
-        rest = found.end() if found else at
-        return any(
-            self._view[place : place + LOOK].strip(_BLANK + b"\r\n")
-            for place in range(rest, min(len(self._view), rest + 4 * LOOK), LOOK)
-        )
+    def _goes_on_to(self, start: int, end: int, encodings: list[bytes]) -> bool:
+        """Whether the body may go on between two ends: by a line of base64, or anything in another."""
+        if encodings == [b"base64"]:
+            return _CODED.search(self._view, start, end) is not None
+        return _SOMETHING.search(self._view, start + 2, end) is not None
 
     def _starts(self, entity: Entity, limit: int) -> list[int]:
         """Where readers begin the body: behind an empty or blank line, or where no field can be any more."""
         starts: list[int] = []
         at = entity.ends
-        text = self._view[at : min(at + LOOK, limit)]
-        position = 0
-        while position < len(text) and len(starts) < STARTS:
-            found = _LINE.match(text, position)
+        view, position, stop = self._view, at, min(at + header.HEAD_MAX, limit)
+        while position < stop and len(starts) < STARTS:
+            found = _LINE.match(view, position, stop)
             line = found[1] if found else b""
-            after = found.end() if found else len(text)
+            after = found.end() if found else stop
             if not line:
-                if position:  # not the line end of the last field
-                    starts.append(at + after)
-                    more = _EMPTY.match(text, after)
-                    starts += [at + more.end()] if more and more.end() > after else []
+                if position > at:  # not the line end of the last field
+                    starts.append(after)
+                    more = _EMPTY.match(view, after, limit)
+                    starts += [more.end()] if more and more.end() > after else []
                     break
             elif not line.strip(_BLANK):
-                starts.append(at + after)
+                starts.append(after)
             elif line.startswith(b"--"):
                 if starts:
                     break
-            elif position and not _FIELD.match(line) and line[:1] not in b" \t" and not starts:
-                starts.append(at + position)
+            elif position > at and not _FIELD.match(line) and line[:1] not in b" \t" and not starts:
+                starts.append(position)
             position = after
         return [start for start in dict.fromkeys(starts) if start < limit]
 
@@ -205,8 +215,9 @@ class Search:
         kind = detect(view[start : min(start + HEAD, end)], claimed, names)
         text = kind == OCTETS or kind.startswith(("text/", "message/"))
         is_file = names or (claimed and not claimed.startswith(_UNDIVIDED))
-        # another text stands in a part already, undivided; one in regular base64 is nothing by itself
-        if not text or len(ways) > 1 or (is_file and not ways):
+        # another text stands in a part already, undivided; one in base64 is nothing by itself
+        unencoded = b"base64" in encodings and not variants.is_base64(view, start, end)
+        if not text or (is_file and not ways) or unencoded:
             self._add(coding.pieces, start, end, claimed, names)
 
     def _add(
@@ -217,14 +228,18 @@ class Search:
         if self._work < 0:
             self._out.refuse("readings")
         digest = _digest(way(self._view, start, end))
-        part = self._seen.get(digest)
-        if part is None:
-            self.found += 1
-            self._seen[digest] = self._out.add(
-                way(self._view, start, end), names, claimed, flags=("ambiguous",)
-            )
-        else:
-            part.names = tuple(dict.fromkeys((*part.names, *names)))[:NAMES_MAX]
+        known = self._seen.get(digest)
+        if known is not None:
+            new = tuple(name for name in names if name not in known.names)
+            if not new or self._out.rename(known, (*known.names, *new)[:NAMES_MAX]):
+                return
+        if self._files <= 0 or self._bytes <= 0:
+            self._out.refuse("readings")  # what was found without a search is to be opened, too
+        self.found += 1
+        part = self._out.add(way(self._view, start, end), names, claimed, flags=("ambiguous",))
+        self._seen.setdefault(digest, part)
+        self._files -= 1
+        self._bytes -= part.size
 
 
 def unpack(view: "View", out: "Sink", reading: "Reading", names: "Names", differ: "Iterable[str]") -> None:
@@ -239,12 +254,12 @@ def unpack(view: "View", out: "Sink", reading: "Reading", names: "Names", differ
 def _is_head(text: bytes) -> bool:
     """Whether some reader takes all of it for head lines, or for blank ones: not a body."""
     lines = re.split(rb"\r\n|\n|\r", text)
-    others = [line for line in lines if line.strip(_BLANK)]
+    others = [line for line in lines if line.strip(_BLANK) and line[:1] not in (b" ", b"\t")]
     if not others:
         return True
     if any(not line for line in lines[1:-1]):
         return False
-    return len(others) <= 50 and sum(not _FIELD.match(line) for line in others) <= 3
+    return len(others) <= LINES and sum(not _FIELD.match(line) for line in others) <= 3
 
 
 def _encodings(value: bytes) -> list[bytes]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from amavis_pipe.spool import Blob, View
     from amavis_pipe.walk import Sink
 
-NAMES_MAX = 32
+NAMES_MAX = 24
 NAME_MAX = 1024
 TYPE_MAX = 128
 PREAMBLE = 1024
@@ -328,12 +328,18 @@ def _names(parameters: _Parameters) -> tuple[bytes, ...]:
         else:
             names += [value for key, value in parameters if key == wanted]
     # of an overlong name the end is kept: there is the extension
-    found = list(dict.fromkeys(name[-NAME_MAX:] for name in names if name))[:NAMES_MAX]
+    found = _ends(list(dict.fromkeys(name[-NAME_MAX:] for name in names if name)), NAMES_MAX)
     if any(name.translate(None, _ORDINARY) or name.endswith((b".", b" ")) for name in found):
         from amavis_pipe.mime import words
 
-        found = list(dict.fromkeys([*found, *(other for name in found for other in words.spread(name))]))
-    return tuple(found[:NAMES_MAX])
+        others = _ends([other for name in found for other in words.spread(name)], NAMES_MAX)
+        found = list(dict.fromkeys([*found, *others]))
+    return tuple(found)
+
+
+def _ends(names: list[bytes], most: int) -> list[bytes]:
+    """The first and the last of too many: readers take the one or the other."""
+    return names if len(names) <= most else names[: most // 2] + names[-(most // 2) :]
 
 
 def _uu_names(view: "View", start: int, end: int) -> tuple[bytes, ...]:

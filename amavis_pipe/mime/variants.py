@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LINE_MAX = 1 << 16
 """Bytes of a line that are read as one; a longer one is cut."""
 
+FEW = 1 << 20
+"""Bytes of a body whose lines are looked at one by one, however short they are."""
+
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_LETTERS = bytes(set(range(256)) - set(_LETTERS))
 _NOT_CODED = bytes(set(range(256)) - set(_LETTERS + b"="))
@@ -45,6 +48,12 @@ def ways(encodings: list[bytes], view: "View", start: int, end: int) -> "Iterato
         yield from _base64_ways(view, start, end)
 
 
+def is_base64(view: "View", start: int, end: int) -> bool:
+    """Whether nine of ten bytes of a body are letters of base64: it is nothing else, then."""
+    letters = sum(len(piece.translate(None, _NOT_CODED)) for piece in coding.pieces(view, start, end))
+    return letters * 10 >= (end - start) * 9
+
+
 def looks_like_base64(view: "View", start: int, end: int) -> bool:
     """Whether a body of which nobody says so begins as base64 does: a long first line of letters alone."""
     sample = view[start : min(end, start + _SAMPLE)].lstrip(_SPACE)
@@ -58,7 +67,9 @@ def _base64_ways(view: "View", start: int, end: int) -> "tuple[Way, ...]":
     size = sum(map(len, _usual(view, start, end)))
     if coding.is_regular(view, start, end, size):
         return (_usual,)
-    usual = (_usual, _to_padding, _all, _by_lines, _good_lines)
+    usual: tuple[Way, ...] = (_usual, _to_padding, _all)
+    if end - start < FEW or view[start : start + _SAMPLE].count(b"\n") < _SAMPLE // 8:
+        usual += (_by_lines, _good_lines)  # a call for each line: not for a million lines of a letter
     safe = any(view.find(mark, start, end) >= 0 for mark in (b"-", b"_"))
     return (*usual, _url_safe) if safe else usual
 

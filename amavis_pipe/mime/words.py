@@ -9,6 +9,8 @@ from binascii import Error, unhexlify
 
 from amavis_pipe.mime import coding
 
+SECTIONS = 512
+"""Pieces of one parameter that are put together."""
 _CHARSET_MAX = 40
 _CHARSET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+"
 # no charsets of mails: slow on hostile input (the first two), full of warnings, or always an error
@@ -121,7 +123,7 @@ def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]
             values.append(_extended_value([(value, True)]))
         elif key.startswith(name + b"*"):
             number = key[len(name) + 1 :].removesuffix(b"*")
-            if number.isdigit() and len(number) < 5:
+            if number.isdigit() and len(number) < 5 and len(written) < SECTIONS:
                 written.append((value, key.endswith(b"*")))
                 numbers.append(int(number))
                 sections.setdefault(int(number), written[-1])
@@ -129,7 +131,8 @@ def _extended(parameters: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]
         in_order = [section for _, section in sorted(sections.items())]
         values.append(_extended_value(in_order))
         others = [written, list({**dict(zip(numbers, written, strict=True))}.values())]
-        others.append([section for number, section in sorted(sections.items()) if number < _gap(sections)])
+        gap = _gap(sections)
+        others.append([section for number, section in sorted(sections.items()) if number < gap])
         values += [_extended_value(other) for other in others if other and other != in_order]
     return list(dict.fromkeys(values))
 

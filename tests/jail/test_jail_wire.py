@@ -115,7 +115,7 @@ BAD = {
     "html": (2, "text/<b>"), "negative-size": (3, "-1"), "size-with-sign": (3, "+5"), "size-with-zeros": (3, "05"), "huge-size": (3, "9" * 16),
     "offset-of-letters": (4, "x"), "empty-decoder": (5, ""), "decoder-with-slash": (5, "a/b"), "claimed-not-hex": (6, "xy"),
     "claimed-half-a-byte": (6, "abc"), "five-flags": (7, "a,b,c,d,e"), "flag-with-line-end": (7, "a\r"), "names-not-hex": (8, "61,zz"),
-    "nine-names": (8, ",".join(["61"] * 9)), "capital-hex": (8, "AB"),
+    "too-many-names": (8, ",".join(["61"] * 49)), "capital-hex": (8, "AB"),
 }  # fmt: skip
 
 
