@@ -3,6 +3,7 @@
 To add one: a module with a DECODER, a hint in mime.hints, a row here.
 """
 
+from amavis_pipe.kinds import PLAIN
 from amavis_pipe.mime import hints
 
 TYPE_CHECKING = False
@@ -22,9 +23,16 @@ def openers(part: "Part") -> "tuple[Decoder, ...]":
         return ()
     view = part.blob.view()
     found = hints.found(view, len(view))
+    if not _is_page(part):
+        found.discard("html")
     if hints.is_script(part.names):
         found.add("html")
     return tuple(_decoders(part, found)) if found else ()
+
+
+def _is_page(part: "Part") -> bool:
+    """Whether any reader shows the text as a page, or runs it; a mail in a bounce is not."""
+    return part.kind != PLAIN or part.claimed != b"text/plain" or hints.is_script(part.names)
 
 
 def _decoders(part: "Part", found: set[str]) -> "Iterator[Decoder]":

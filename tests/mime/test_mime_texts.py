@@ -31,7 +31,7 @@ HOLDING = {
 }
 
 
-def part_of(data: bytes, claimed: bytes = b"text/plain") -> Part:
+def part_of(data: bytes, claimed: bytes = b"text/html") -> Part:
     return Part("1", claimed=claimed, kind="text/plain", blob=Blob(data))
 
 
@@ -58,6 +58,14 @@ def test_a_hint_leads_to_the_converter(name, tmp_path):
 def test_one_text_may_hold_several(tmp_path):
     data = b"".join(HOLDING[name] for name in ("uu", "yenc", "html"))
     assert found(data, tmp_path) == [("uuencode", b"abc"), ("yenc", b"abc"), ("html", b"abc")]
+
+
+def test_a_plain_text_is_shown_by_nobody_as_a_page():
+    """A bounce holds the mail it is about, and in that the word base64."""
+    page = HOLDING["html"]
+    assert texts.openers(part_of(page, b"text/plain")) == ()
+    assert texts.openers(Part("1", (b"a.svg",), b"text/plain", "text/plain", blob=Blob(page))) != ()
+    assert texts.openers(Part("1", (), b"text/plain", "text/html", blob=Blob(page))) != ()
 
 
 def test_a_letter_gives_no_hint():
