@@ -24,6 +24,7 @@ SELDOM = (
     "escapes.py",
     "file.py",
     "generation.py",
+    "guesses.py",
     "html.py",
     "ical.py",
     "lines.py",

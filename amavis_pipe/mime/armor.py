@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from amavis_pipe.walk import Sink
 
 PGP, CMS = b"application/pgp-encrypted", b"application/pkcs7-mime"
+HEADERS = 32
+"""Lines of headers at the most: what follows them is taken for contents."""
+QUOTED = 16
+"""Blanks and quote marks before BEGIN at the most."""
 _BEGIN = re.compile(rb"-{5} ?BEGIN ([A-Za-z0-9#, /_]{1,64}?) ?-{5}[^\r\n]*(?:\r\n?|\n)?", re.IGNORECASE)
 _END = re.compile(rb"-{5} ?(?:END|BEGIN) ", re.IGNORECASE)
 _HEADER = re.compile(rb"[ \t>|]{0,16}[A-Za-z][A-Za-z0-9-]{0,32}: ?[^\r\n]{0,998}(?:\r\n?|\n)")
@@ -55,11 +59,23 @@ def blocks(view: "View") -> "Iterator[tuple[bytes, int, int]]":
         label = begin[1].upper()
         if label.startswith((b"PGP SIGNED", b"PGP PUBLIC", b"PGP SIGNATURE", b"PGP PRIVATE")):
             continue
+        if not _is_line_start(view, begin.start()):
+            continue
         start = begin.end()
-        while header := _HEADER.match(view, start):
+        for _ in range(HEADERS):
+            header = _HEADER.match(view, start)
+            if header is None:
+                break
             start = header.end()
         end = _END.search(view, start)
         yield label, start, end.start() if end else len(view)
+
+
+def _is_line_start(view: "View", at: int) -> bool:
+    """Whether nothing but quote marks stands before `at`: else one line in a header costs another look."""
+    start = max(0, at - QUOTED - 1)
+    before = view[start:at].rstrip(b" \t>|")
+    return before.endswith((b"\r", b"\n")) or (not before and not start)
 
 
 def contents(view: "View", start: int, end: int) -> "Iterator[bytes]":

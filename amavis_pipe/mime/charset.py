@@ -10,7 +10,7 @@ from _codecs import utf_16_be_decode, utf_16_le_decode, utf_32_be_decode, utf_32
 from binascii import a2b_base64
 
 from amavis_pipe.kinds import HEAD, PLAIN
-from amavis_pipe.mime import coding
+from amavis_pipe.mime import coding, escapes
 from amavis_pipe.walk import Decoder
 
 TYPE_CHECKING = False
@@ -31,7 +31,12 @@ _MARKS: "tuple[tuple[bytes, Decode], ...]" = (
     (b"\xff\xfe", utf_16_le_decode),
     (b"\xfe\xff", utf_16_be_decode),
 )
+RESOLVED_MIN = 100
+"""One byte of so many, at least, belongs to what is resolved, unless that is UTF-7 for sure."""
+SURE = 4
+"""So many characters in ASCII in a row are no chance."""
 _SHIFT = re.compile(rb"\+(?:([A-Za-z0-9+/]{2,})-?|-)")
+_BASE64_ENDS = (b"\r", b"\n", b"=", b"")
 _ASCII = re.compile(rb"\+A[A-H][A-Za-z0-9+/]")
 
 
@@ -104,21 +109,31 @@ def _utf8(view: "View", start: int, decode: "Decode") -> "Iterator[bytes]":
 def unshifted(text: bytes, out: "Sink") -> bytes:
     """The UTF-8 form of a text in UTF-7; what can't be one of its sequences stays.
 
-    b"" if no sequence stands for ASCII alone: so does hardly any of those that base64 seems to have.
+    b"" if no sequence stands for ASCII alone, but for those that lines of base64 seem to have.
     """
-    hidden = False
+    hidden, size = False, 0
 
     def resolved(match: "re.Match[bytes]") -> bytes:
-        nonlocal hidden
+        nonlocal hidden, size
         out.tick()
         digits = match[1]
         if digits is None:
             return b"+"
         whole = len(digits) * 6 // 16 * 2
         data = a2b_base64(digits + b"A" * (-len(digits) % 4))
-        text = utf_16_be_decode(data[:whole], "replace", True)[0]
-        hidden = hidden or (bool(text) and text.isascii())
-        return text.encode("utf-8", "replace") if text else match[0]
+        wide = utf_16_be_decode(data[:whole], "replace", True)[0]
+        if wide and wide.isascii():
+            hidden = hidden or match[0].endswith(b"-") or len(wide) >= SURE
+            if not _is_in_base64(match):
+                size += len(match[0])
+        return wide.encode("utf-8", "replace") if wide else match[0]
 
-    plain = _SHIFT.sub(resolved, text)
-    return plain if hidden else b""
+    plain = escapes.replaced(_SHIFT, resolved, text)
+    return plain if hidden or size * RESOLVED_MIN > len(text) else b""
+
+
+def _is_in_base64(match: "re.Match[bytes]") -> bool:
+    """Whether what seems shifted is the rest of a line of base64."""
+    text, start, end = match.string, match.start(), match.end()
+    before = text[start - 1 : start] if start else b""
+    return text[end : end + 1] in _BASE64_ENDS and bool(before) and before in coding.ALPHABET

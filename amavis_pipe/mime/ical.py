@@ -29,29 +29,37 @@ _PROPERTY = re.compile(rb"(?:[\w-]{1,64}\.)?([A-Za-z][A-Za-z0-9-]{0,63})((?:;(?:
 _PARAMETER = re.compile(rb";\s*([^=;:\"]+)(?:=((?:[^\";]|\"[^\"]*\")*))?")
 _FOLD = re.compile(rb"\n[ \t]")
 _FILES = (b"ATTACH", b"PHOTO", b"LOGO", b"SOUND", b"KEY", b"AGENT", b"IMAGE", b"STRUCTURED-DATA")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]{24,}={0,2}\s*")
+_BLANKS = b" \t\r\n\v\f"
+_BASE64_MIN = 24
 
 
 class Property:
-    """One line as it was before it was folded: name, parameters (names in upper case), value."""
+    """One line as it was before it was folded: name, parameters (names in upper case), value.
 
-    __slots__ = ("name", "parameters", "value")
+    told  the encoding that the parameters tell: b"base64", b"quoted-printable" or b""
+    """
+
+    __slots__ = ("name", "parameters", "told", "value")
 
     def __init__(self, name: bytes, parameters: list[tuple[bytes, bytes]], value: bytes) -> None:
         self.name = name
         self.parameters = parameters
+        self.told = self._told()
         self.value = value
 
     def encoding(self) -> bytes:
-        """b"base64", b"quoted-printable" or b""."""
+        """What the parameters tell, or what the value looks like: b"base64", b"quoted-printable", b""."""
+        if not self.told and self.name in _FILES and _is_base64(self.value):
+            return b"base64"
+        return self.told
+
+    def _told(self) -> bytes:
         for name, value in self.parameters:
             word = (value if name == b"ENCODING" else name if not value else b"").upper()
             if word in (b"BASE64", b"B") or (name == b"VALUE" and value.upper() == b"BINARY"):
                 return b"base64"
             if word == b"QUOTED-PRINTABLE":
                 return b"quoted-printable"
-        if self.name in _FILES and _BASE64.fullmatch(self.value):
-            return b"base64"
         return b""
 
     def names(self) -> tuple[bytes, ...]:
@@ -74,8 +82,7 @@ def unpack(blob: "Blob", out: "Sink") -> None:
     """Each file in the text of `blob`."""
     if blob.size > SIZE_MAX:
         out.unchecked("limit:ical")
-    for one in properties(blob.view()[:SIZE_MAX]):
-        out.tick()
+    for one in properties(blob.view()[:SIZE_MAX], out):
         encoding = one.encoding()
         if encoding:
             data = b"".join(coding.decode(one.value, 0, len(one.value), encoding))
@@ -84,20 +91,21 @@ def unpack(blob: "Blob", out: "Sink") -> None:
         for uri in (
             html.uris(one.value.replace(b"\n", b"")) if b"data:" in one.value[:HEAD_MAX].lower() else ()
         ):
-            if uri.data:
-                out.add((uri.data,), one.names(), uri.claimed or one.claimed())
+            if uri.data or uri.is_large:
+                out.add(uri.chunks, one.names(), uri.claimed or one.claimed())
 
 
 DECODER = Decoder("ical", (PLAIN, "text/calendar", "text/vcard"), unpack)
 
 
-def properties(text: bytes) -> "Iterator[Property]":
+def properties(text: bytes, out: "Sink") -> "Iterator[Property]":
     """Those that hold something encoded, or may, and those that hold files."""
     found: Property | None = None
     lines: list[bytes] = []
     for line in _FOLD.sub(b"", unix(text)).split(b"\n"):
+        out.tick()
         head = _PROPERTY.match(line[:HEAD_MAX])
-        goes_on = lines and lines[-1].endswith(b"=") and found and found.encoding() == b"quoted-printable"
+        goes_on = lines and lines[-1].endswith(b"=") and found and found.told == b"quoted-printable"
         if head is None or goes_on:
             if found:
                 lines.append(line)
@@ -119,4 +127,10 @@ def _property(head: "re.Match[bytes]", line: bytes) -> Property | None:
     ]
     one = Property(name, parameters, b"")
     is_uri = b"data:" in line[head.start() : head.end() + HEAD_MAX].lower()
-    return one if name in _FILES or is_uri or one.encoding() else None
+    return one if name in _FILES or is_uri or one.told else None
+
+
+def _is_base64(value: bytes) -> bool:
+    """Whether all of a value reads as base64, and is too long for a word."""
+    bare = value.translate(None, _BLANKS)
+    return len(bare) >= _BASE64_MIN and not bare.rstrip(b"=").translate(None, coding.ALPHABET)

@@ -8,6 +8,7 @@ import pytest
 from archives import MARKER, deflated, literal, packet
 
 from amavis_pipe import kinds
+from amavis_pipe.decompose.formats import openpgp
 
 NAME = b"a.txt.gpg"
 
@@ -98,3 +99,23 @@ def test_what_gpg_writes_is_read(options, content, take, tmp_path):
         assert (result.content(), result.findings) == ([], [("encrypted:pgp", "1")])
     else:
         assert result.content()[-1][1] == content and result.findings == []
+
+
+def test_pieces_of_a_byte_are_gathered():
+    """Each was a chunk of its own, to be charged and written."""
+    body = literal(bytes(70_000), b"a.txt")
+    chunks = list(openpgp._Packet(partial(11, body, 0), 0, Sink()).chunks())
+    assert b"".join(chunks) == body
+    assert len(chunks) < 5
+
+
+class Sink:
+    def tick(self):
+        pass
+
+
+def test_of_a_body_cut_off_between_its_pieces_what_came_is_kept(take):
+    for cut in (8, 20, 21):  # within the last length, behind a length, behind a byte
+        result = take(MARKER + partial(11, literal(b"h" * 100, b"a.txt"), 0)[:-cut], NAME)
+        assert result.findings == [("broken:openpgp", "1")]
+        assert result.content()[-1][1].startswith(b"hhhh")

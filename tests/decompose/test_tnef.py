@@ -2,6 +2,7 @@
 
 import random
 import struct
+import time
 import uuid
 
 import pytest
@@ -145,3 +146,13 @@ def test_what_came_before_damage_is_kept(data, take):
 def test_ten_thousand_attachments_end_at_the_limit_of_files(take):
     result = take(tnef(*[attached(b"x")] * 10_000), files=100)
     assert len(result.parts) == 100 and result.findings == [("limit:files", "1")]
+
+
+def test_thirty_thousand_names_are_a_few(take):
+    """Each long name went before all others: that took quadratic time."""
+    many = [prop(0x3707, 0x1E, b"%06d\0" % number) for number in range(30_000)]
+    before = time.process_time()
+    result = take(tnef(attached(b"one", b"a.exe"), attribute(0x9005, properties(*many))))
+    assert time.process_time() - before < 4
+    (names,) = [part.names for part in result.parts.values()]
+    assert len(names) == 16 and names[0] == b"000000"

@@ -79,3 +79,26 @@ def test_a_megabyte_of_it_takes_little_time(line):
     walk = walked(b"-----BEGIN PGP MESSAGE-----\n" + line * (1_000_000 // len(line)), armor.DECODER)
     assert {found.name for found in walk.findings} <= {"limit:files"}
     assert time.process_time() - before < 8
+
+
+def test_begin_stands_at_the_start_of_a_line_maybe_quoted():
+    """In a header it is none: each was another look at all the lines that follow."""
+    line = b"A: -----BEGIN X-----\n"
+    before = time.process_time()
+    assert dissected(line * 40_000, armor.DECODER) == []
+    assert time.process_time() - before < 2
+    body = armored()
+    for quote in (b"", b"> ", b"| > ", b"\r"):
+        assert len(dissected(b"On Monday\n" + quote + body, armor.DECODER)) == 1
+    assert dissected(b"see " + body, armor.DECODER) == []
+    assert dissected(b">" * 40 + body, armor.DECODER) == []
+
+
+def test_an_empty_block_hides_none():
+    assert len(dissected(b"-----BEGIN X-----\n" + armored(), armor.DECODER)) == 1
+
+
+def test_many_headers_are_no_headers():
+    text = armored().replace(b"-----\n", b"-----\n" + b"Comment: a\n" * armor.HEADERS, 1)
+    assert len(dissected(text, armor.DECODER)) == 1
+    assert len(list(armor.blocks(b"-----BEGIN X-----\n" + b"A: b\n" * 100))) == 1

@@ -1,6 +1,8 @@
 """mime.charset: texts in wide characters and in UTF-7."""
 
+import base64
 import codecs
+import hashlib
 import time
 
 import pytest
@@ -102,3 +104,23 @@ def test_a_megabyte_of_it_takes_little_time(line):
 def test_of_a_text_too_long_it_is_said(monkeypatch):
     monkeypatch.setattr(charset, "SIZE_MAX", 100)
     assert [found.name for found in walked(b"+AFU-" * 30, DECODER).findings] == ["limit:charset"]
+
+
+def test_base64_is_no_utf7():
+    """It has +A… in every other line, and sometimes at its end."""
+    noise = b"".join(hashlib.sha512(b"%d" % at).digest() for at in range(2000))
+    lines = base64.encodebytes(noise).replace(b"\n", b"+AHx\n")
+    assert dissected(lines, DECODER) == []
+    ends = b"".join(b"x" * 60 + b"+AHx\n" for _ in range(200))
+    assert dissected(ends, DECODER) == []
+    assert hints.found(ends[: 60 * 65], 60 * 65) == set()
+
+
+@pytest.mark.parametrize(
+    "text", [b"x+ADw-script", b"+ADw script", b"a+ADw!--", b"x +ADwAcwBj\n", b"x+ADwAcwBjAHIAaQBwAHQAPg\n"]
+)
+def test_a_sequence_that_base64_has_not_is_one(text):
+    assert len(dissected(text, DECODER)) == 1
+    assert "charset" in hints.found(text, len(text))
+    if b"-s" in text:  # a hyphen ends it: it counts however little it is
+        assert len(dissected(text + b"abc " * 1000, DECODER)) == 1

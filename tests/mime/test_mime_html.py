@@ -1,6 +1,10 @@
 """mime.html: files in HTML and scripts."""
 
 import base64
+import hashlib
+import random
+import subprocess
+import sys
 import time
 import zlib
 
@@ -133,7 +137,103 @@ def test_the_same_file_is_one_part():
 
 def test_of_a_text_too_long_it_is_said(monkeypatch):
     monkeypatch.setattr(html, "SIZE_MAX", 100)
+    for text in (b"<script>", b"&#x64;ata:,", b"&#60script>", b"\\x64ata:x/y,", b"<sc\nript ", entity(URI)):
+        found = walked(b" " * 101 + text, html.DECODER).findings
+        assert [one.name for one in found if not one.name.startswith("undecoded:")] == ["limit:html"]
+    assert dissected(b"<p>it&#39;s &#x2F; &amp; all: data: no, " + b"and so on, " * 40, html.DECODER) == []
+    monkeypatch.setattr(html, "URI_SIZE_MAX", 100)
     assert [found.name for found in walked(b" " * 101, html.DECODER).findings] == ["limit:html"]
+
+
+def test_in_a_long_text_each_uri_is_found_once_and_whole(monkeypatch):
+    monkeypatch.setattr(html, "SIZE_MAX", 500)
+    other = base64.b64encode(b"PK\3\4 other").replace(b"=", b"%3d")
+    text = b'<a href="' + URI[:50] + b"\r\n" + URI[50:] + b'"> <img src="data:x/y;base64,' + other + b'">'
+    assert [data for _, data in dissected(b" " * 20 + text * 2, html.DECODER)] == [FILE, b"PK\3\4 other"]
+
+
+def test_noise_with_a_magic_of_two_bytes_is_nothing():
+    for magic in (b"\x1f\x8b\x44", b"\x1f\x9d", b"\x1f\x9e", b"\x60\xea", b"MZ", b"ab-lh5-"):
+        noise = magic + hashlib.sha512(magic).digest()
+        for data in (noise, base64.b64encode(noise)[::-1], noise.hex().encode()):
+            text = data if data.isascii() else base64.b64encode(data)
+            assert dissected(b"<p>Key: " + text.replace(b"=", b"") + b" and so on", html.DECODER) == []
+
+
+@pytest.mark.parametrize(
+    "data", [b"MZ" + bytes(62) + b"PE\0\0" + bytes(40), zlib.compress(b"", wbits=31) * 3, FILE]
+)
+def test_a_file_without_quotes_is_found(data):
+    assert data in [got for _, got in dissected(b"<p>" + base64.b64encode(data) + b"</p>", html.DECODER)]
+
+
+def test_links_of_a_newsletter_are_no_files():
+    text = b'<script type="application/ld+json">{"url":"https:\\/\\/x.example\\/a"}</script>'
+    for number in range(150):
+        noise = b"".join(hashlib.sha512(b"%d %d" % (number, at)).digest() for at in range(13))[:800]
+        link = b"https://x.example/click?u=" + base64.urlsafe_b64encode(noise)
+        text += b'<a href="' + link + b'">x</a> <img src=/u' + base64.urlsafe_b64encode(noise[1:]) + b">"
+    walk = walked(text, html.DECODER)
+    assert (walk.parts, walk.findings) == ([], [])
+
+
+def test_guesses_are_a_few_but_known_kinds_are_not():
+    strings = [hashlib.sha512(b"%d" % at).digest() * 20 for at in range(100)]
+    text = b"<script>" + b"".join(b'f("' + base64.b64encode(one) + b'");' for one in strings)
+    text += b'f("' + BASE64 + b'")</script>'
+    walk = walked(text, html.DECODER)
+    assert len(walk.parts) == html.GUESSES + 1
+    assert [(one.grade, one.name) for one in walk.findings if one.grade == "note"] == [
+        ("note", "ambiguous:script")
+    ]
+
+
+def test_pictures_in_the_text_cost_one_look():
+    picture = b"\xff\xd8\xff\xe0" + random.Random(1).randbytes(2_000_000)
+    text = b"<script></script>" + b"".join(
+        b'<img src="data:image/jpeg;base64,' + base64.b64encode(picture + b"%d" % at) + b'">'
+        for at in range(3)
+    )
+    assert len(text) > html.SIZE_MAX
+    before = time.process_time()
+    walk = walked(text + b'<script>atob("' + BASE64 + b'")</script>', html.DECODER)
+    assert [part.size for part in walk.parts] == [2_000_005] * 3 + [len(FILE)]
+    assert [found.name for found in walk.findings] == ["undecoded:zip"]
+    assert time.process_time() - before < 0.5
+
+
+def test_a_long_list_of_numbers_is_one_file():
+    data = bytes(range(256)) * 400
+    text = b"<script>new Uint8Array([" + b", ".join(b"%d" % byte for byte in data) + b"])</script>"
+    assert [got for _, got in dissected(text, html.DECODER)] == [data]
+
+
+LARGE = {
+    "entities": (b"<script>", b"&#65;"),
+    "high entities": (b"<script>", b"&#9999;"),
+    "numbers": (b"<script>", b"1,"),
+    "strings": (b"<script>", b'"+"'),
+    "escapes": (b'<script>"', b"%41"),
+    "a picture": (b'<img src="data:image/png;base64,iVBORw0KGgo', b"ABCD"),
+    "uris": (b"", b"data:,"),
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+def test_a_large_text_takes_little_memory(text, tmp_path):
+    path = tmp_path / "text"
+    start, unit = text
+    path.write_bytes(start + unit * ((31 << 20) // len(unit)))
+    code = (
+        "import sys; path, *sys.path[:0] = sys.argv[1:]\n"
+        "from alone import walked; from amavis_pipe.mime import html\n"
+        "with open(path, 'rb') as file: text = file.read()\n"
+        "walked(text, html.DECODER)\n"
+        "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    run = [sys.executable, "-c", code, str(path), *sys.path]
+    done = subprocess.run(run, capture_output=True, check=True, text=True)
+    assert int(done.stdout) < 100 << 10
 
 
 @given(

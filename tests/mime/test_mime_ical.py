@@ -114,3 +114,24 @@ def test_a_megabyte_of_it_takes_little_time(line):
 def test_of_a_text_too_long_it_is_said(monkeypatch):
     monkeypatch.setattr(ical, "SIZE_MAX", 100)
     assert [found.name for found in walked(b" " * 101, ical.DECODER).findings] == ["limit:ical"]
+
+
+def test_a_value_that_is_almost_base64_takes_little_time():
+    """The regular expression for it went back from every blank."""
+    for text in (
+        b"BEGIN:VCARD\nATTACH:" + b"A" * 24 + b" " * 300_000 + b"!\n",
+        b"BEGIN:VCARD\nNOTE" + b";A=b" * 900 + b":data:" + b"\n=" * 300_000,
+    ):
+        before = time.process_time()
+        walked(text, ical.DECODER)
+        assert time.process_time() - before < 2
+
+
+def test_base64_is_told_without_a_parameter():
+    text = base64.b64encode(bytes(range(100)))
+    for value in (text, text[:50] + b"\n " + text[50:], b" " + text + b" \t"):
+        assert dissected(b"BEGIN:VCARD\nPHOTO:" + value + b"\nEND:VCARD\n", ical.DECODER) == [
+            (b"", bytes(range(100)))
+        ]
+    for value in (text[:20], text[:40] + b"!", text[:40] + b"=" + text[40:]):
+        assert dissected(b"BEGIN:VCARD\nPHOTO:" + value + b"\nEND:VCARD\n", ical.DECODER) == []

@@ -157,3 +157,19 @@ def test_a_hidden_file_hidden_in_a_text_is_found_by_going_on(tmp_path):
     script = b'<script>atob("' + base64.b64encode(card) + b'")</script>'
     data = script.decode().encode("utf-16")
     assert [name for name, _ in found(data, tmp_path)] == ["charset", "html", "html", "ical"]
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b"\t"])
+def test_blanks_within_a_uri_hide_nothing(blank):
+    """HTML readers drop them, so that a trigger may lie in three pieces of the text."""
+    many = blank * 70_000
+    kind = b"da" + blank + b"ta:application/x-foo;ba" + blank + b"se64,YWJj"
+    for text in (
+        b'<a href="' + many + kind + many + b'">',
+        b"da" + many + b"ta:application/x-foo;ba" + many + b"se64,YWJj",
+        b"<sc" + many + b"ript>",
+        b"<" + many + b"&#100;ata:,x",
+        b"da\\\nta:,x",
+        b" " * (hints.STEP - 3) + b"da\\\nta:,x",
+    ):
+        assert "html" in hints.found(text, len(text))

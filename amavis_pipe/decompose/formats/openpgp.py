@@ -71,13 +71,27 @@ class _Packet:
                 raise Broken("no length")
 
     def chunks(self) -> "Iterator[bytes]":
-        """The bytes of the body; Broken at the end if it is cut off."""
-        while self._goes_on:
-            start, end = self._span()
+        """The bytes of the body; Broken at the end if it is cut off.
+
+        Pieces are gathered: they may be of one byte each.
+        """
+        held, end = bytearray(), 0
+        while self._goes_on and end <= len(self._view):
+            self._sink.tick()
+            try:
+                start, end = self._span()
+            except Broken:
+                end = len(self._view) + 1
+                break
             for at in range(start, min(end, len(self._view)), STEP):
-                yield self._view[at : min(at + STEP, end)]
-            if end > len(self._view):
-                raise Broken("cut off")
+                held += self._view[at : min(at + STEP, end)]
+                if len(held) >= STEP:
+                    yield bytes(held)
+                    held.clear()
+        if held:
+            yield bytes(held)
+        if end > len(self._view):
+            raise Broken("cut off")
 
     def skip(self) -> int:
         """Offset of what follows the packet."""

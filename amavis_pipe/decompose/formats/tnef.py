@@ -69,15 +69,22 @@ class _Entry:
     contents  of each: start, end, type, whether it is compressed
     """
 
-    __slots__ = ("contents", "names")
+    __slots__ = ("_long", "_others", "contents")
 
     def __init__(self) -> None:
-        self.names: list[bytes] = []
+        self._long: list[bytes] = []
+        self._others: list[bytes] = []
         self.contents: list[tuple[int, int, bytes, bool]] = []
+
+    def name(self, name: bytes, is_long: bool = False) -> None:
+        """Note a name, once; the long ones go first."""
+        known = self._long if is_long else self._others
+        if name and len(known) < _NAMES and name not in known:
+            known.append(name)
 
     def put(self, view: "View", sink: Sink) -> None:
         """Add them all; Broken where one is cut off."""
-        names = tuple(dict.fromkeys(name for name in self.names if name))[:_NAMES]
+        names = tuple(dict.fromkeys((*self._long, *self._others)))[:_NAMES]
         contents, self.contents = self.contents, []
         for start, end, claimed, packed in contents:
             chunks = _expanded(view, start, end) if packed else _pieces(view, start, end)
@@ -95,7 +102,7 @@ def _attribute(view: "View", at: int) -> tuple[int, int, int]:
 def _take(view: "View", number: int, start: int, end: int, entry: _Entry, sink: Sink) -> None:
     """Note what an attribute tells of the entry."""
     if number == _TITLE:
-        entry.names.append(view[start : min(end, start + NAME_MAX)].partition(b"\0")[0])
+        entry.name(view[start : min(end, start + NAME_MAX)].partition(b"\0")[0])
     elif number in (_DATA, _METAFILE):
         entry.contents.append((start, end, b"", False))
     elif number == _BODY:
@@ -139,8 +146,7 @@ def _property(view: "View", name: int, kind: int, start: int, end: int, entry: _
     if name in _NAMING:
         raw = view[start : min(end, start + 2 * NAME_MAX)]
         text = raw.decode("utf-16-le", "replace").encode() if kind == _UNICODE else raw
-        # the long name goes first, the shown one last
-        entry.names.insert(0 if name == _NAMING[0] else len(entry.names), text.partition(b"\0")[0])
+        entry.name(text.partition(b"\0")[0], name == _NAMING[0])
     elif name in _CONTENT:
         if kind == _OBJECT and view[start + 4 : start + 16] == _CLASS:
             start += 16
