@@ -2,12 +2,14 @@
 
 import bz2
 import gzip
+import importlib
 import io
 import lzma
 import struct
 import tarfile
 import zipfile
 import zlib
+from pathlib import Path
 
 
 def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -190,4 +192,8 @@ SAMPLES = {
     "xz": lzma.compress,
     "zip": lambda data: zipped({"file": data}),
 }
-"""For each file in formats/, what packs one file; test_formats.py fails for a format without."""
+"""For each of these files in formats/, what packs one file."""
+PACKERS = dict(SAMPLES)
+"""The same for every file in formats/: also those with a builder of their own, built/NAME.py."""
+for _file in sorted(Path(__file__).with_name("built").glob("[a-z]*.py")):
+    PACKERS[_file.stem] = importlib.import_module("built." + _file.stem).pack

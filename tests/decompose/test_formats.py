@@ -14,7 +14,7 @@ NOISE = random.Random(1).randbytes(3000)
 
 
 def test_every_format_has_a_sample():
-    assert sorted(registry.names()) == FORMATS
+    assert sorted(registry.names()) == sorted(archives.PACKERS)
 
 
 def test_every_kind_is_known_as_a_container_or_by_how_it_starts():
@@ -94,7 +94,7 @@ def test_a_magic_with_nothing_but_noise_is_never_our_bug(name, size, take, eithe
 
 def test_the_table_for_people_shows_what_is_there():
     rows = {row.name: row for row in registry.table()}
-    assert sorted(rows) == FORMATS
+    assert rows.keys() >= set(FORMATS)
     name, path, package = rows["tar"].needs[0]
     assert (name, package) == ("libarchive", "libarchive13") and path.endswith("/libarchive.so.13")
     assert rows["gzip"].needs == ()
