@@ -91,11 +91,15 @@ class Budget:
 
     def part(self, depth: int) -> None:
         """Charge one part at `depth` (1 = the mail's own entity); LimitHit if it may not be."""
+        self.room(depth)
+        self.files -= 1
+
+    def room(self, depth: int) -> None:
+        """LimitHit if there may be no part at `depth`."""
         if depth > self.depth:
             self.refuse("depth")
         if self.files <= 0:
             self.refuse("files")
-        self.files -= 1
 
     def tick(self) -> None:
         """LimitHit when the seconds are over; to be called in every loop over outside data."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     """What subtree.Memory is made of: cache, context, and whether scanners know a SHA-256."""
 
 
-OF_THE_MACHINE = ("seconds", "memory")
+OF_THE_MACHINE = ("seconds", "memory", "passwords")
 """Limits that another run may not meet: facts with one are not kept."""
 
 
@@ -36,7 +36,7 @@ def decompose(canonical: "Blob", settings: "Settings", memory: "Remembered | Non
     """
     walk = _walk(canonical.size, settings)
     walk.mail(canonical, MAIL)
-    return _facts(walk, settings, memory)
+    return _facts(walk, settings, memory, canonical)
 
 
 def decompose_file(
@@ -51,19 +51,19 @@ def decompose_file(
     walk.file(raw, names)
     if canonical is not None:
         walk.mail(canonical, MAIL)
-    return _facts(walk, settings, memory)
+    return _facts(walk, settings, memory, canonical)
 
 
 def _walk(size: int, settings: "Settings") -> Walk:
     budget = Budget.of(settings.limits, size)
-    return Walk(budget, Store(settings.work), hot_openers, settings.starts, settings.sandboxed)
+    return Walk(budget, Store(settings.work), hot_openers, settings.formats, sandboxed=True)
 
 
-def _facts(walk: Walk, settings: "Settings", memory: "Remembered | None") -> Facts:
+def _facts(walk: Walk, settings: "Settings", memory: "Remembered | None", mail: "Blob | None") -> Facts:
     """What the walk gave, and what is in the containers it left."""
     budget, parts, findings = walk.budget, walk.parts, walk.findings
     if walk.deferred:
-        more, found = _inside(walk, budget, settings, memory)
+        more, found = _inside(walk, budget, settings, memory, mail)
         parts, findings = parts + more, findings + found
     bodies = () if _is_cut(findings) else tuple(walk.bodies)
     return Facts(in_order(parts), findings, [], budget.quota, budget.used, tuple(budget.hit), bodies)
@@ -74,12 +74,17 @@ def _is_cut(findings: list[Finding]) -> bool:
     return any(found.name.startswith("limit:") for found in findings)
 
 
-def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembered | None") -> "Found":
+def _inside(
+    walk: Walk, budget: Budget, settings: "Settings", memory: "Remembered | None", mail: "Blob | None"
+) -> "Found":
     """What is in the containers that the walk left, as far as possible from memory."""
     from amavis_pipe.subtree import Memory, is_volume
 
+    def opened(closed: list[Part]) -> "Found":
+        return _opened(closed, budget, settings, walk.parts, mail)
+
     if memory is None or any(is_volume(name) for part in walk.parts for name in part.names):
-        return _opened(walk.deferred, budget, settings)
+        return opened(walk.deferred)
     subtrees = Memory(*memory, settings.limits.depth)
     parts, closed = [], []
     before = budget.files, budget.used, list(budget.hit)
@@ -94,19 +99,36 @@ def _inside(walk: Walk, budget: Budget, settings: "Settings", memory: "Remembere
     together = subtrees.recall(closed, budget) if len(closed) > 1 else None
     if together is not None:
         return parts + together, []
-    more, found = _opened(closed, budget, settings)
+    more, found = opened(closed)
     if not budget.hit:
         subtrees.remember(closed, more, found)
     elif parts and not set(budget.hit) <= {*before[2], *OF_THE_MACHINE}:
         # what a limit leaves out must not depend on what was known: all of it anew, in order
         budget.files, budget.used, budget.hit[:] = before
-        return _opened(walk.deferred, budget, settings)
+        return opened(walk.deferred)
     return parts + more, found
 
 
-def _opened(closed: list[Part], budget: Budget, settings: "Settings") -> "Found":
-    """What the sandboxed child finds in these containers."""
+def _opened(
+    closed: list[Part], budget: Budget, settings: "Settings", parts: list[Part], mail: "Blob | None"
+) -> "Found":
+    """What the sandboxed child finds in these containers; the other `parts` may tell passwords of them."""
     from amavis_pipe.jail import sandbox
 
-    memory = settings.limits.memory
-    return sandbox.unpack_in_child(closed, budget, settings.work, settings.sandbox, memory, settings.starts)
+    texts = [part for part in parts if part.kind.startswith("text/")]
+    clues = sandbox.Clues(
+        b"" if mail is None else mail.head(sandbox.SUBJECT),
+        texts,
+        settings.passwords,
+        settings.password_tries,
+        settings.password_seconds,
+    )
+    return sandbox.unpack_in_child(
+        closed,
+        budget,
+        settings.work,
+        settings.sandbox,
+        settings.limits.memory,
+        settings.formats,
+        clues=clues,
+    )

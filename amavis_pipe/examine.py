@@ -29,7 +29,7 @@ sys.modules[__name__].__class__ = Room
 
 FORMAT = b"facts 2"
 FILE_FORMAT = b"file 2"
-PASSING = ("limit:seconds", "limit:memory", "crash:", "poison")
+PASSING = ("limit:seconds", "limit:memory", "limit:passwords", "crash:", "poison")
 """Findings that another run may not have: facts with one are not kept."""
 
 
@@ -130,8 +130,9 @@ def _ask_without_known(
 def _context(settings: "Settings") -> bytes:
     """What decomposition depends on besides the content: limits, decoders, libraries and helpers."""
     files = repr([(path, identity(path)) for path in settings.decoder_files])
-    words = (settings.limits.stamp(), settings.sandbox, *settings.decoders, files)
-    return digest_of(word.encode() for word in words)
+    tries = f"{settings.password_tries} {settings.password_seconds}"
+    words = (settings.limits.stamp(), settings.sandbox, tries, *settings.decoders, files)
+    return digest_of((*settings.passwords, *(word.encode() for word in words)))
 
 
 def _packed(facts: Facts) -> bytes:

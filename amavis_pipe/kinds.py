@@ -9,7 +9,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from amavis_pipe.spool import Blob
+
     Starts = Iterable[tuple[int, bytes, str]]
+    Ends = Iterable[tuple[bytes, str]]
+    Opened = dict[str, tuple[str, ...]]
 
 HEAD = 4096
 """Bytes of a part that detect() wants to see."""
@@ -30,6 +34,22 @@ STARTS = (
     (0, b"\x7fELF", "application/x-executable"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (0, b"{\\rtf", "text/rtf"),
+    (0, b"RIFF", "application/x-riff"),
+    (0, b"OggS", "application/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1aE\xdf\xa3", "video/x-matroska"),
+    (0, b"\0\0\1\0", "image/x-icon"),
+    (0, b"8BPS", "image/vnd.adobe.photoshop"),
+    (0, b"\xd7\xcd\xc6\x9a", "image/wmf"),
+    (40, b" EMF", "image/emf"),
+    (0, b"\0\1\0\0\0", "font/ttf"),
+    (0, b"OTTO", "font/otf"),
+    (0, b"wOF", "font/woff"),
+    (0, b"%!PS", "application/postscript"),
+    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"PK\3\4", "application/zip"),
     (0, b"PK\5\6", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),
@@ -99,6 +119,21 @@ CONTAINERS = {
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 
+FAR = (
+    (32769, b"CD001", "application/x-iso9660-image"),
+    (32769, b"BEA01", "application/x-iso9660-image"),
+    (32769, b"NSR0", "application/x-iso9660-image"),
+    (-512, b"koly\0\0\0\4", "application/x-apple-diskimage"),
+    (-512, b"conectix", "application/x-vhd"),
+)
+"""What gives a kind away far from the beginning, or from the end: (offset, bytes, kind)."""
+_FAR_SIZE = 1024
+_LOOKED_INTO = ("application/zip", "application/x-dosexec", "application/x-executable", MAIL)
+"""Kinds whose own readers find what is at an offset."""
+_ZIP_TAIL = (1 << 16) + 22
+_REACH, _LOOK = 2 << 20, 1 << 18
+"""Bytes of a file in which unpackers look for a beginning; bytes that are searched together."""
+
 _UNMARKED = b"\0$0"
 """How content begins that only unmarked can tell."""
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
@@ -138,6 +173,67 @@ def detect(head: bytes, claimed: bytes = b"", names: tuple[bytes, ...] = (), sta
     if claimed in (b"message/rfc822", b"message/global", b"message/news") or _is_mail(head, names):
         return MAIL
     return (_unmarked(head, claimed, names) if head[0] > 0x7F else "") or _plain(head)
+
+
+class Formats:
+    """The formats there are, as decompose.registry collects them from what they declare.
+
+    starts  beginnings that give a kind away
+    ends    endings of names that do where the content doesn't: (ending, kind)
+    opened  the modules that open each kind
+    """
+
+    __slots__ = ("ends", "opened", "starts")
+
+    def __init__(self, starts: "Starts" = (), ends: "Ends" = (), opened: "Opened | None" = None) -> None:
+        self.starts = starts
+        self.ends = ends
+        self.opened: Opened = opened or {}
+
+    def kind_of(self, blob: "Blob", claimed: bytes = b"", names: tuple[bytes, ...] = ()) -> str:
+        """The kind of a part: by its beginning, by what stands far from that, or by its name."""
+        kind = detect(blob.head(HEAD), claimed, names, self.starts)
+        if blob.size >= _FAR_SIZE and kind not in CONTAINERS:
+            kind = _far(blob, kind)
+        return _named(names, self.ends) or kind if kind == OCTETS and names else kind
+
+
+def is_disguised(blob: "Blob", kind: str) -> bool:
+    """Whether there may be an archive somewhere in what is of another kind, or none: behind, or at an offset.
+
+    What unpackers look for: the end of a zip near the end, the beginning of others not too far from the
+    beginning.
+    """
+    if kind in _LOOKED_INTO:
+        return False
+    tail = blob.at(max(0, blob.size - _ZIP_TAIL), _ZIP_TAIL)
+    end = tail.rfind(b"PK\5\6")
+    if kind in CONTAINERS:  # a zip within is a member, unless it is what ends there
+        return end >= 0 and end + 22 + int.from_bytes(tail[end + 20 : end + 22], "little") == len(tail)
+    if end >= 0:
+        return True
+    for step in range(0, min(blob.size, _REACH), _LOOK):
+        piece = blob.at(max(0, step - 8), _LOOK + 8)
+        if b"Rar!\x1a\7" in piece or b"7z\xbc\xaf\x27\x1c" in piece:
+            return True
+    return False
+
+
+def _far(blob: "Blob", kind: str) -> str:
+    for offset, magic, other in FAR:
+        at = offset if offset >= 0 else blob.size + offset
+        if at + len(magic) <= blob.size and blob.at(at, len(magic)) == magic:
+            return other
+    return kind
+
+
+def _named(names: tuple[bytes, ...], ends: "Ends") -> str:
+    for name in names:
+        lower = name.lower()
+        for end, kind in ends:
+            if lower.endswith(end):
+                return kind
+    return ""
 
 
 def _unmarked(head: bytes, claimed: bytes, names: tuple[bytes, ...]) -> str:

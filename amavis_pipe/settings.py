@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from amavis_pipe.kinds import Formats
+
     Identity = tuple[int, int, int, int, int] | None
     Values = dict[str, Any]
 
@@ -119,10 +121,18 @@ class Settings:
         self.crash: str = values["unchecked.crash"]
         self.admin: bytes = values["unchecked.admin"]
         self.rows = tuple(Row(row) for row in values["rows"])
-        self.starts: tuple[tuple[int, bytes, str], ...] = values["starts"]
-        self.sandboxed: frozenset[str] = frozenset(values["sandboxed"])
         self.decoders: tuple[str, ...] = values["decoders"]
+        self.passwords: tuple[bytes, ...] = values["passwords"]
+        self.password_tries: int = values["passwords.tries"]
+        self.password_seconds: int = values["passwords.seconds"]
         self.decoder_files: tuple[bytes, ...] = values["decoder_files"]
+
+    @property
+    def formats(self) -> "Formats":
+        """What the filter has to know of the formats there are."""
+        from amavis_pipe.kinds import Formats  # a remembered mail has no need of it
+
+        return Formats(*self.values["formats"])
 
 
 _LIMITS = (

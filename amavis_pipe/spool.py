@@ -60,6 +60,12 @@ class Blob:
             return self._data[:size]
         return _read_at(self.fd, self.offset, min(size, self.size))
 
+    def at(self, start: int, size: int) -> bytes:
+        """`size` bytes from `start` on, fewer if there are no more."""
+        if self._data is not None:
+            return self._data[start : start + size]
+        return _read_at(self.fd, self.offset + start, max(0, min(size, self.size - start)))
+
     def chunks(self, start: int = 0, step: int = CHUNK) -> "Iterator[bytes]":
         """The bytes from `start` on in order: all that is in memory, or `step` at a time."""
         if self._data is not None:
@@ -129,6 +135,11 @@ class Store:
             return None
         self._memory -= len(data)
         return Blob(data)
+
+    def drop(self, blob: Blob) -> None:
+        """Forget the blob that was written last: the next one takes its place."""
+        if blob.fd == self.arena and blob.fd >= 0:
+            self._end = blob.offset
 
     def begin(self) -> int:
         """The offset at which the next slice of the arena begins; opens the arena if need be."""

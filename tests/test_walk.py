@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from amavis_pipe.budget import Budget, LimitHit, Limits
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import Part
 from amavis_pipe.spool import Blob, Store
 from amavis_pipe.walk import Decoder, Sink, Walk, in_order
@@ -223,7 +224,9 @@ def test_a_container_that_nothing_opens_is_said_to_be_undecoded(take):
 
 def test_what_needs_the_sandbox_is_deferred_and_opened_later(take):
     walk = take(
-        lambda blob, out: (out.add([b"PK\3\4"]), out.add([b"x"])), sandboxed=frozenset(["application/zip"])
+        lambda blob, out: (out.add([b"PK\3\4"]), out.add([b"x"])),
+        formats=Formats(opened={"application/zip": ("zip",)}),
+        sandboxed=True,
     )
     assert [part.path for part in walk.deferred] == ["1"]
     assert found(walk) == []

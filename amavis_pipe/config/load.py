@@ -52,6 +52,7 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values = reader.options(tree)
     files: Files = []
     values["rows"] = reader.rows(values["scanners"], tree.get("scanner", []), files)
+    values["passwords"] = reader.passwords(values["passwords.file"], files)
     reader.relations(values)
     if reader.faults:
         raise settings.SettingsError([str(fault) for fault in reader.faults])
@@ -71,9 +72,9 @@ def _decoders() -> Values:
     """What the formats declare: beginnings, kinds that need the child, versions, files to watch."""
     from amavis_pipe.decompose import registry
 
+    formats = registry.formats()
     return {
-        "starts": registry.starts(),
-        "sandboxed": tuple(sorted(registry.sandboxed_kinds())),
+        "formats": (formats.starts, formats.ends, formats.opened),
         "decoders": registry.versions(),
         "decoder_files": registry.watched(),
     }
@@ -139,6 +140,18 @@ class _Reader:
             return name
         self._fault("scanner.name", "wants a name of letters, digits, - and _")
         return ""
+
+    def passwords(self, file: bytes, files: Files) -> tuple[bytes, ...]:
+        """The lines of that file."""
+        if not file:
+            return ()
+        files.append((file, settings.identity(file)))
+        try:
+            lines = settings.slurp(file).split(b"\n")
+        except OSError as error:
+            self._fault("passwords.file", f"{file.decode('utf-8', 'backslashreplace')}: {error.strerror}")
+            return ()
+        return tuple(dict.fromkeys(line.rstrip(b"\r") for line in lines if line.strip()))
 
     def relations(self, values: Values) -> None:
         """Faults between options that are right by themselves."""

@@ -81,6 +81,10 @@ def _folder(value: Any) -> bytes:
     return value.rstrip("/").encode() or b"/"
 
 
+def _file(value: Any) -> bytes:
+    return b"" if value == "" else _folder(value)
+
+
 def _route(value: Any) -> str:
     if not isinstance(value, str) or "\0" in value:
         raise ValueError
@@ -149,6 +153,7 @@ def _place(value: Any) -> str:
 BOOL = Type("true or false", _is(bool))
 SIZE = Type('a size such as 4096 or "100 KiB"', _size)
 FOLDER = Type("an absolute path", _folder)
+FILE = Type('an absolute path, or ""', _file)
 ROUTE = Type('"sendmail", "smtp:ADDRESS:PORT" with an IP address, or "file:/FOLDER"', _route)
 LINE = Type("printable ASCII, one line", _line)
 FIELD = Type('the name of a header field, or ""', _field_name)
@@ -160,6 +165,7 @@ ACTION = choice(*ACTIONS)
 SECTIONS = {
     "": "Where things are and go",
     "limits": "Limits of decomposition; meeting one makes the mail *unchecked*, never clean",
+    "passwords": "Encrypted archives: words of the mail's text and subject are tried, and a list",
     "smtp": "Forwarding by smtp",
     "headers": "The header line that says a mail was scanned",
     "cache": "What is remembered, so that nothing is scanned twice",
@@ -249,6 +255,14 @@ OPTIONS = (
         "amavis_time_limit in main.cf (600 s).",
         "$child_timeout",
     ),
+    Option(
+        "passwords.file",
+        FILE,
+        "",
+        "Passwords to try first, one a line; readable by the filter's user alone.",
+    ),
+    Option("passwords.tries", integer(0, 10000), 100, "Passwords tried for one archive at most."),
+    Option("passwords.seconds", integer(0, 3600), 20, "Time for trying them in one mail."),
     Option(
         "smtp.stray_cr",
         choice("sendmail", "blank"),

@@ -1,4 +1,4 @@
-"""What a format is written against; a format imports nothing else of this package.
+"""What a format is written against; beside this and the ways in this folder it imports nothing of the package.
 
 A file in formats/ defines DECODER (or DECODERS): a Decoder, whose unpack(blob, sink) puts what it
 finds in a Blob into a Sink, and raises Broken (or what its `broken` names) when the input is bad.
@@ -33,7 +33,6 @@ __all__ = [
     "Part",
     "Sink",
     "Streams",
-    "add_archive",
     "open_file",
     "steps",
     "without_suffix",
@@ -69,29 +68,6 @@ def _libarchive_places() -> tuple[str, ...]:
 
 
 LIBARCHIVE = Need("libarchive", "libarchive13", _libarchive_places)
-
-
-def add_archive(
-    blob: Blob, sink: Sink, formats: tuple[str, ...], only: set[bytes] | None = None
-) -> set[bytes] | None:
-    """Add all files libarchive finds in `blob`, or those with a name in `only`; the names it gave.
-
-    None, and nothing added, where there is no libarchive. Raises Broken at the point where the
-    archive is damaged.
-    """
-    from amavis_pipe.decompose import libarchive
-
-    path = LIBARCHIVE.path()
-    if not path:
-        return None
-    library = libarchive.library(path)
-    given: set[bytes] = set()
-    for name, chunks in libarchive.members(library, blob.view(), formats):
-        sink.tick()
-        if only is None or name in only:
-            sink.add(chunks, (name,) if name else ())
-            given.add(name)
-    return given
 
 
 def open_file(blob: Blob) -> "BinaryIO":

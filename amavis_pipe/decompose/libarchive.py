@@ -32,6 +32,8 @@ _SHAPES: dict[str, tuple[type, tuple[type, ...]]] = {
     "archive_read_data": (c_ssize_t, (c_void_p, c_void_p, c_size_t)),
     "archive_read_free": (c_int, (c_void_p,)),
     "archive_error_string": (c_char_p, (c_void_p,)),
+    "archive_entry_is_encrypted": (c_int, (c_void_p,)),
+    "archive_read_add_passphrase": (c_int, (c_void_p, c_char_p)),
     "archive_entry_filetype": (c_uint, (c_void_p,)),
     "archive_entry_hardlink": (c_char_p, (c_void_p,)),
     "archive_entry_pathname": (c_char_p, (c_void_p,)),
@@ -47,6 +49,13 @@ def places() -> tuple[str, ...]:
     )
 
 
+def found() -> str:
+    """The library's file, or "" where there is none."""
+    from os.path import exists
+
+    return next((place for place in places() if exists(place)), "")
+
+
 def library(file: str) -> ctypes.CDLL:
     """The library in that file, ready for use."""
     loaded = ctypes.CDLL(file)
@@ -59,29 +68,43 @@ def library(file: str) -> ctypes.CDLL:
     return loaded
 
 
+class Locked(Broken):
+    """The archive, or a member of it, is encrypted."""
+
+
 def members(
-    library: ctypes.CDLL, view: "View", formats: tuple[str, ...]
+    library: ctypes.CDLL,
+    view: "View",
+    formats: tuple[str, ...],
+    filters: tuple[str, ...] = (),
+    password: bytes = b"",
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
     """Each file's name and content, in order: a content is to be used before the next is asked for.
 
-    Links, devices and folders are left out. Broken where the archive is damaged.
+    Links, devices and folders are left out. Broken where the archive is damaged, Locked where it is
+    encrypted; `password` serves for zip.
     """
     archive = library.archive_read_new()
     if archive is None:
         raise MemoryError
     try:
-        for name in formats:
-            enable = getattr(library, "archive_read_support_format_" + name)
+        enabled = [f"format_{name}" for name in formats] + [f"filter_{name}" for name in filters]
+        for name in enabled:
+            enable = getattr(library, "archive_read_support_" + name)
             enable.argtypes = (c_void_p,)
             enable(archive)
+        if password:
+            library.archive_read_add_passphrase(archive, password)
         with _Pinned(view) as address:
             _check(library, archive, library.archive_read_open_memory(archive, address, len(view)))
-            yield from _entries(library, archive)
+            yield from _entries(library, archive, password)
     finally:
         library.archive_read_free(archive)
 
 
-def _entries(library: ctypes.CDLL, archive: int) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
+def _entries(
+    library: ctypes.CDLL, archive: int, password: bytes
+) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
     entry, buffer = c_void_p(), ctypes.create_string_buffer(OUTPUT)
     while True:
         result = library.archive_read_next_header(archive, ctypes.byref(entry))
@@ -90,6 +113,8 @@ def _entries(library: ctypes.CDLL, archive: int) -> "Iterator[tuple[bytes, Itera
         _check(library, archive, result)
         if library.archive_entry_filetype(entry) in _NO_FILES or library.archive_entry_hardlink(entry):
             continue
+        if library.archive_entry_is_encrypted(entry) and not password:
+            raise Locked("encrypted")
         name = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
         yield name, _content(library, archive, buffer)
 
@@ -107,7 +132,8 @@ def _content(library: ctypes.CDLL, archive: int, buffer: "Array[c_char]") -> "It
 def _check(library: ctypes.CDLL, archive: int, result: int) -> None:
     """Raise Broken for a result that is neither success nor a warning."""
     if result not in (_OK, _WARN):
-        raise Broken(_error(library, archive))
+        text = _error(library, archive)
+        raise (Locked if "ncrypt" in text else Broken)(text)
 
 
 def _error(library: ctypes.CDLL, archive: int) -> str:

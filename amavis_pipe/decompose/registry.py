@@ -1,7 +1,7 @@
 """The formats there are: every file in formats/, by what it declares.
 
-A new file is enough to add a format. What the filter itself needs to know of them (starts, sandboxed
-kinds) is asked once, when the settings are compiled; decoders run in the sandboxed child only.
+A new file is enough to add a format. What the filter itself needs to know of them is asked
+once, when the settings are compiled; decoders run in the sandboxed child only.
 """
 
 import posix
@@ -9,8 +9,9 @@ import sys
 
 from amavis_pipe import __version__
 from amavis_pipe.decompose.api import Need
-from amavis_pipe.kinds import CONTAINERS
+from amavis_pipe.kinds import Formats, is_disguised
 from amavis_pipe.model import Part
+from amavis_pipe.subtree import is_volume
 from amavis_pipe.walk import Decoder
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from amavis_pipe.kinds import Starts
     from amavis_pipe.walk import Openers
 
 _FOLDER = __file__.rpartition("/")[0] + "/formats"
@@ -40,36 +40,42 @@ class Row:
         self.needs = needs
 
 
-def openers(known: "Starts") -> "Openers":
+def openers(known: Formats) -> "Openers":
     """What opens a part in the child: the readers of mail, and the formats that claim its kind.
 
-    `known` are starts(), as the filter has them; kinds that are neither there nor in kinds.CONTAINERS
-    are nobody's, so that for a picture or a text no format is loaded.
+    Besides, whatever stands in what is of another kind. For a picture or a text no format is loaded.
     """
     from amavis_pipe.mime.reader import hot_openers
 
-    others = frozenset(kind for _, _, kind in known) - CONTAINERS.keys()
-
     def chosen(part: Part) -> "Iterator[Decoder]":
         yield from hot_openers(part)
-        for module in _claiming(part.kind, others):
-            yield from (one for one in _decoders(module) if part.kind in one.kinds)
+        if any(is_volume(name) for name in part.names):
+            from amavis_pipe.decompose.volumes import JOINER
+
+            yield JOINER
+        for name in known.opened.get(part.kind, ()):
+            yield from (one for one in _decoders(_module(name)) if part.kind in one.kinds)
+        if part.blob is not None and is_disguised(part.blob, part.kind):
+            from amavis_pipe.decompose.disguise import DISGUISED
+
+            yield DISGUISED
 
     return chosen
 
 
-def starts() -> tuple[tuple[int, bytes, str], ...]:
-    """The beginnings that all formats declare, as kinds.detect() wants them: (offset, bytes, kind)."""
-    return tuple(
-        (*(start if isinstance(start, tuple) else (0, start)), decoder.kinds[0])
-        for decoder in decoders()
-        for start in decoder.starts
-    )
-
-
-def sandboxed_kinds() -> frozenset[str]:
-    """The kinds that some format opens: their parts are for the sandboxed child."""
-    return frozenset(kind for decoder in decoders() for kind in decoder.kinds)
+def formats() -> Formats:
+    """What the filter itself has to know of all formats."""
+    starts: list[tuple[int, bytes, str]] = []
+    ends: list[tuple[bytes, str]] = []
+    opened: dict[str, tuple[str, ...]] = {}
+    for name in names():
+        for decoder in _decoders(_module(name)):
+            kind = decoder.kinds[0]
+            starts += [(*(one if isinstance(one, tuple) else (0, one)), kind) for one in decoder.starts]
+            ends += [(end, kind) for end in decoder.ends]
+            for one in decoder.kinds:
+                opened[one] = (*opened.get(one, ()), name)
+    return Formats(tuple(starts), tuple(ends), opened)
 
 
 def decoders() -> tuple[Decoder, ...]:
@@ -146,14 +152,6 @@ def names() -> tuple[str, ...]:
 
 
 _names: tuple[str, ...] = ()
-
-
-def _claiming(kind: str, others: frozenset[str]) -> list["ModuleType"]:
-    """The files among which is the one that opens `kind`; just one if it is named like the format."""
-    name = CONTAINERS.get(kind)
-    if name in names():
-        return [_module(name)]
-    return _modules() if name or kind in others else []
 
 
 def _modules() -> list["ModuleType"]:

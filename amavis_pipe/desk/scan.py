@@ -19,7 +19,7 @@ from amavis_pipe.desk.files import Opened
 from amavis_pipe.desk.table import amount, counted
 from amavis_pipe.desk.trial import judged
 from amavis_pipe.examine import Examination, examine, examine_file
-from amavis_pipe.kinds import CONTAINERS, EMPTY, HEAD, MAIL, OCTETS, detect
+from amavis_pipe.kinds import CONTAINERS, EMPTY, HEAD, MAIL, OCTETS, Formats
 from amavis_pipe.mime import header
 from amavis_pipe.model import AmavisPipeError, Envelope, Finding, SpoolTrouble
 from amavis_pipe.policy import names_of
@@ -108,7 +108,7 @@ def _record(found: Opened, here: site.Site, reading: str) -> str:
     raw = intake.take(found.fd, settings.work)
     mail = None
     name = os.path.basename(found.path) if found.path != files.STDIN else b""
-    reading = reading_of(found, raw, reading, settings.starts)
+    reading = reading_of(found, raw, reading, settings.formats)
     if reading != AS_FILE:
         mail = intake.Mail(raw, raw.sha256(), settings.work)
 
@@ -121,7 +121,7 @@ def _record(found: Opened, here: site.Site, reading: str) -> str:
     return to_json(judged(source, raw, look, Envelope(), here, begun)[0])
 
 
-def reading_of(found: Opened, raw: Blob, wanted: str, starts: "tuple[tuple[int, bytes, str], ...]") -> str:
+def reading_of(found: Opened, raw: Blob, wanted: str, formats: Formats) -> str:
     """How a file is to be read: as a mail, as a file, or both ways.
 
     Where neither the user nor its place tells, the content does: by the beginning of a known format
@@ -134,7 +134,7 @@ def reading_of(found: Opened, raw: Blob, wanted: str, starts: "tuple[tuple[int, 
     path = found.path
     if path == files.STDIN or path.lower().endswith(b".eml") or found.folder in MAILDIR:
         return AS_MAIL
-    kind = detect(raw.head(HEAD), b"", (os.path.basename(path),), starts)
+    kind = formats.kind_of(raw, b"", (os.path.basename(path),))
     if kind == MAIL:
         return AS_MAIL
     known = kind in CONTAINERS or not (kind in (OCTETS, EMPTY) or kind.startswith("text/"))

@@ -14,27 +14,45 @@ import sys
 from _signal import SIG_DFL, SIG_SETMASK, SIGKILL, SIGSTOP, pthread_sigmask, signal
 from errno import ENOMEM
 from math import ceil
+from select import POLLIN, poll
 from time import monotonic
 
 from amavis_pipe.budget import LimitHit
 from amavis_pipe.jail import landlock, seccomp
 from amavis_pipe.jail.libc import syscall
-from amavis_pipe.jail.wire import End, Event, Failed, Jailed, Listed, Opening, write
+from amavis_pipe.jail.programs import site_folders
+from amavis_pipe.jail.wire import (
+    LINE,
+    End,
+    Event,
+    Failed,
+    Jailed,
+    Listed,
+    Opening,
+    Stop,
+    Wanted,
+    read_done,
+    write,
+)
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import Part, SandboxTrouble, SpoolTrouble
-from amavis_pipe.spool import PAGE, Store
+from amavis_pipe.spool import CHUNK, PAGE, Store
 from amavis_pipe.walk import Decoder, Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from amavis_pipe.jail.sandbox import Task
-    from amavis_pipe.kinds import Starts
     from amavis_pipe.spool import Blob
     from amavis_pipe.walk import Openers, Sink, Unpack
 
 NOBODY = 65534
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache")
+"""What any program needs to read."""
 DESCRIPTORS = 64
+_PATIENCE = 1000
+"""Milliseconds after which a decoder that waits for a helper looks at the clock."""
 _FIRST = 16  # our own descriptors are moved up to here, clear of 0, 1, 2
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _PRCTL = {"x86_64": 157, "aarch64": 167}
@@ -47,13 +65,13 @@ def work(task: "Task", pipe: int) -> None:
     try:
         pipe = _settle_in(task, pipe)
         stands = lock(task.mode)
-        openers, starts = _decoders(task)
+        openers, formats = _decoders(task)
         _tell(pipe, stands)
     except (SandboxTrouble, OSError, ImportError) as error:
         _tell(pipe, Failed("sandbox", str(error)))
         return
     try:
-        _unpack(task, pipe, openers, starts)
+        _unpack(task, pipe, openers, formats)
         _tell(pipe, End())
     except SpoolTrouble as error:
         _tell(pipe, Failed("spool", str(error)))
@@ -87,7 +105,7 @@ def lock(mode: str) -> Jailed:
 def readable() -> list[str]:
     """What the child may read: the interpreter, its libraries, this package; no one's data."""
     package = __file__.rpartition("/jail/")[0]
-    paths = [sys.base_prefix, package, "/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
+    paths = [sys.base_prefix, package, *SYSTEM]
     paths += [path for path in sys.path if path.endswith(("/site-packages", "/dist-packages"))]
     return [path for path in dict.fromkeys(paths) if len(path) > 1 and not path.startswith("/usr/")]
 
@@ -100,34 +118,37 @@ def _settle_in(task: "Task", pipe: int) -> int:
         signal(number, SIG_DFL)
     pipe = _keep_descriptors(task, pipe)
     if posix.geteuid() == 0:
-        _become_nobody()
-    # only now: a change of user clears it
-    _set(_PR_SET_PDEATHSIG, SIGKILL)
-    if posix.getppid() != task.parent:
-        raise SandboxTrouble("the filter died")
+        become_nobody()
+    die_with(task.parent)
     _set_limits(task)
-    _set(_PR_SET_DUMPABLE, 0)
-    _set(_PR_SET_NO_NEW_PRIVS, 1)
-    sys.path += [folder for folder in _libraries() if folder not in sys.path]
+    keep_privileges_away()
+    sys.path += [folder for folder in site_folders() if folder not in sys.path]
     return pipe
 
 
 def _keep_descriptors(task: "Task", pipe: int) -> int:
     """Leave open: the pipe, the arena, and a read-only one of each file that a part lies in."""
-    blobs = {id(part.blob): part.blob for part in task.parts if part.blob is not None and part.blob.fd >= 0}
+    parts = (*task.parts, *(task.clues.texts if task.clues else ()))
+    blobs = {id(part.blob): part.blob for part in parts if part.blob is not None and part.blob.fd >= 0}
     kept = {fd: _moved(_read_only(fd)) for fd in {blob.fd for blob in blobs.values()}}
     for blob in blobs.values():
         blob.fd = kept[blob.fd]
     pipe, task.arena = _moved(pipe), _moved(task.arena)
+    task.said, task.answer = _moved(task.said), _moved(task.answer)
     null = posix.open("/dev/null", posix.O_RDWR)
     for standard in (0, 1, 2):
         posix.dup2(null, standard)
     below = 2
-    for fd in sorted({pipe, task.arena, *kept.values()}):
+    for fd in sorted({pipe, task.arena, task.said, task.answer, *kept.values()}):
         posix.closerange(below + 1, fd)
         below = fd
-    posix.closerange(below + 1, max(posix.sysconf("SC_OPEN_MAX"), 1 << 16))
+    posix.closerange(below + 1, highest())
     return pipe
+
+
+def highest() -> int:
+    """A number above those of all descriptors."""
+    return max(posix.sysconf("SC_OPEN_MAX"), 1 << 16)
 
 
 def _moved(fd: int) -> int:
@@ -142,21 +163,40 @@ def _read_only(fd: int) -> int:
         raise SandboxTrouble(f"/proc/self/fd: {error.strerror}") from None
 
 
-def _become_nobody() -> None:
+def become_nobody() -> None:
+    """Stop being root."""
     posix.setgroups([])
     posix.setresgid(NOBODY, NOBODY, NOBODY)
     posix.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def die_with(parent: int) -> None:
+    """Have this process killed when the filter dies; to be called after a change of user, which clears it."""
+    _set(_PR_SET_PDEATHSIG, SIGKILL)
+    if posix.getppid() != parent:
+        raise SandboxTrouble("the filter died")
+
+
+def keep_privileges_away() -> None:
+    """Never again have more rights than now, nor be looked into by others of this user."""
+    _set(_PR_SET_DUMPABLE, 0)
+    _set(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def _set_limits(task: "Task") -> None:
     budget = task.budget
     seconds = max(1, ceil(budget.deadline - monotonic()) + 1)
     mapped, data = _used()
+    limit(task.memory + data, seconds, budget.quota + (budget.files + 2) * PAGE)
     # parts that are looked at are mapped, read only: room for that on top, but not as data
     _limit(resource.RLIMIT_AS, mapped + task.memory + budget.quota)
-    _limit(resource.RLIMIT_DATA, data + task.memory)
+
+
+def limit(memory: int, seconds: int, written: int) -> None:
+    """Bound this process for good: bytes of data, seconds of CPU, bytes of each file it writes."""
+    _limit(resource.RLIMIT_DATA, memory)
     _limit(resource.RLIMIT_CPU, seconds)
-    _limit(resource.RLIMIT_FSIZE, budget.quota + (budget.files + 2) * PAGE)
+    _limit(resource.RLIMIT_FSIZE, written)
     _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
     _limit(resource.RLIMIT_CORE, 0)
 
@@ -182,17 +222,7 @@ def _set(option: int, value: int) -> None:
     syscall(_PRCTL[machine], option, value, 0, 0, 0)
 
 
-def _libraries() -> "Iterator[str]":
-    """Where third parties' modules are: an interpreter without `site` doesn't look there itself."""
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    prefix = sys.executable.rpartition("/bin/")[0]
-    if prefix and prefix != sys.base_prefix:
-        yield f"{prefix}/lib/{version}/site-packages"
-    yield f"/usr/local/lib/{version}/dist-packages"
-    yield "/usr/lib/python3/dist-packages"
-
-
-def _unpack(task: "Task", pipe: int, openers: "Openers", starts: "Starts") -> None:
+def _unpack(task: "Task", pipe: int, openers: "Openers", formats: "Formats") -> None:
     told = 0
 
     def catch_up() -> None:
@@ -212,27 +242,95 @@ def _unpack(task: "Task", pipe: int, openers: "Openers", starts: "Starts") -> No
             _tell(pipe, Opening(part.path, decoder.name))
             yield Decoder(decoder.name, decoder.kinds, _guard(decoder), broken=decoder.broken)
 
+    outside = Outside(task, pipe)
     store = Store(b"/", arena=task.arena)
-    walk = Walk(task.budget, store, guarded, starts, hashing=False, report=report)
+    walk = Walk(task.budget, store, guarded, formats, hashing=False, report=report, outside=outside)
     walk.open(task.parts)
     catch_up()
 
 
-def _decoders(task: "Task") -> "tuple[Openers, Starts]":
+class Outside:
+    """What a decoder can have of the filter: helper programs, and what may be passwords."""
+
+    def __init__(self, task: "Task", pipe: int) -> None:
+        self._task = task
+        self._pipe = pipe
+        self._passwords: list[bytes] | None = None
+        self._tried = 0.0
+
+    def run(self, wanted: Wanted, tick: "Callable[[], None]") -> "Iterator[bytes | int]":
+        """What the helper says, in pieces; last its status. `tick` raises when there is no time left."""
+        _tell(self._pipe, wanted)
+        said, answer = self._task.said, self._task.answer
+        events = poll()
+        for fd in (said, answer):
+            events.register(fd, POLLIN)
+        ended = False
+        try:
+            while True:
+                ready = {fd for fd, _ in events.poll(_PATIENCE)}
+                if said in ready:
+                    yield posix.read(said, CHUNK)
+                elif answer in ready:  # and all that it said was read
+                    ended = True
+                    yield read_done(posix.read(answer, LINE))
+                    return
+                tick()
+        finally:
+            if not ended:
+                self._wait(said, answer)
+
+    def passwords(self) -> "Iterator[bytes]":
+        """What may be passwords of what is in the mail, likely ones first; it ends when trying takes long."""
+        clues = self._task.clues
+        if clues is None:
+            return
+        if self._passwords is None:
+            from amavis_pipe.decompose.passwords import candidates
+
+            self._passwords = list(candidates(clues))
+        for password in self._passwords:
+            if self._tried > clues.seconds:
+                return
+            start = monotonic()
+            yield password
+            self._tried += monotonic() - start
+
+    def is_tired(self) -> bool:
+        """Whether passwords were tried for so long that no more are."""
+        clues = self._task.clues
+        return clues is not None and self._tried > clues.seconds
+
+    def _wait(self, said: int, answer: int) -> None:
+        """Have the helper ended, and drop what it still said."""
+        _tell(self._pipe, Stop())
+        events = poll()
+        for fd in (said, answer):
+            events.register(fd, POLLIN)
+        while True:
+            ready = {fd for fd, _ in events.poll()}
+            if said in ready:
+                posix.read(said, CHUNK)
+            elif answer in ready:
+                posix.read(answer, LINE)
+                return
+
+
+def _decoders(task: "Task") -> "tuple[Openers, Formats]":
     if task.load is not None:
-        return task.load(), task.starts or ()
+        return task.load(), task.formats or Formats()
     from amavis_pipe.decompose import registry
 
-    starts = registry.starts() if task.starts is None else task.starts
-    return registry.openers(starts), starts
+    formats = registry.formats() if task.formats is None else task.formats
+    return registry.openers(formats), formats
 
 
 def _guard(decoder: Decoder) -> "Unpack":
     """The decoder's unpack, with what is our bug or lack of memory made findings: the others go on."""
 
-    def unpack(blob: "Blob", sink: "Sink") -> None:
+    def unpack(blob: "Blob", sink: "Sink") -> bool:
         try:
-            decoder.unpack(blob, sink)
+            return bool(decoder.unpack(blob, sink))
         except (LimitHit, SpoolTrouble):
             raise
         except decoder.broken:
@@ -240,6 +338,7 @@ def _guard(decoder: Decoder) -> "Unpack":
         except Exception as error:
             full = isinstance(error, MemoryError) or getattr(error, "errno", 0) == ENOMEM
             sink.unchecked("limit:memory" if full else "crash:" + decoder.name)
+        return False
 
     return unpack
 

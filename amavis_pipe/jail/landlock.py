@@ -20,7 +20,7 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on all archi
 _VERSION = 1
 _PATH_BENEATH = 1
 
-READ_FILE, READ_DIR = 1 << 2, 1 << 3
+EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 _FILE_RIGHTS = (0, (1 << 13) - 1, (1 << 14) - 1, (1 << 15) - 1, (1 << 15) - 1, (1 << 16) - 1)
 """All rights to files that version 1, 2 (refer), 3 (truncate), 4 and 5 (ioctl) know."""
 _TCP = 0b11
@@ -35,8 +35,10 @@ def version() -> int:
         return 0
 
 
-def restrict(readable: "Iterable[str]") -> int:
+def restrict(readable: "Iterable[str | bytes]", executable: "Iterable[str]" = ()) -> int:
     """Deny this process all files for good, but to read those below `readable`; the version in use.
+
+    Of programs, only those in the files `executable` may be executed.
 
     0 and nothing done if the kernel has no Landlock; OSError if it refuses. Paths that aren't there
     are left out. Needs no_new_privs.
@@ -46,7 +48,9 @@ def restrict(readable: "Iterable[str]") -> int:
         return 0
     ruleset = syscall(CREATE_RULESET, attributes(offered), len(attributes(offered)), 0)
     for path in readable:
-        _allow(ruleset, path)
+        _allow(ruleset, path, READ_FILE | READ_DIR)
+    for path in executable:
+        _allow(ruleset, path, READ_FILE | EXECUTE)
     syscall(RESTRICT_SELF, ruleset, 0)
     posix.close(ruleset)
     return offered
@@ -62,13 +66,14 @@ def attributes(offered: int) -> bytes:
     return b"".join(word.to_bytes(8, "little") for word in words)
 
 
-def _allow(ruleset: int, path: str) -> None:
+def _allow(ruleset: int, path: str | bytes, rights: int) -> None:
     try:
         fd = posix.open(path, posix.O_PATH | posix.O_CLOEXEC)
     except OSError:
         return
     folder = posix.fstat(fd).st_mode & 0o170000 == 0o040000
-    rights = READ_FILE | READ_DIR if folder else READ_FILE
+    if not folder:
+        rights &= ~READ_DIR
     rule = rights.to_bytes(8, "little") + fd.to_bytes(4, "little")
     syscall(ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
     posix.close(fd)

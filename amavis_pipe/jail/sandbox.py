@@ -1,8 +1,9 @@
 """Has one forked child take apart what may not be taken apart here, and checks what it says.
 
 Promises: nothing that came out of the mail is decoded in this process; the child can write nowhere but
-to one unnamed file and one pipe, and is dead before its answer is read; however it fails, what it
-had unpacked before is kept, and the rest is graded *unchecked*. A sandbox that can't be built is
+to one unnamed file and one pipe, and is dead before the parts it told of are used; however it fails, what it
+had unpacked before is kept, and the rest is graded *unchecked*. The child can start nothing: a program that
+it needs is started from here, in a jail of its own. A sandbox that can't be built is
 SandboxTrouble, in mode "require". The child's side is in child.py, the belief in its lines in
 verify.py. This module is imported by the filter on need: it stays light.
 """
@@ -15,20 +16,24 @@ from time import monotonic
 from amavis_pipe import journal
 from amavis_pipe.budget import Budget
 from amavis_pipe.jail.verify import Account
-from amavis_pipe.jail.wire import LINE, Jailed
+from amavis_pipe.jail.wire import LINE, MISSING, Jailed, done
 from amavis_pipe.model import Finding, Part, SandboxTrouble, SpoolTrouble
 from amavis_pipe.spool import unnamed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from select import poll as Poll  # noqa: N812 - a class there
 
-    from amavis_pipe.kinds import Starts
+    from amavis_pipe.jail.helper import Helper
+    from amavis_pipe.kinds import Formats
     from amavis_pipe.walk import Openers
 
     Load = Callable[[], Openers]
 
 MEMORY = 512 << 20
+SUBJECT = 16 << 10
+"""Bytes of a mail within which its subject is looked for."""
 GRACE = 2.0
 """Seconds past the mail's own limit after which the child is killed: it looks at the clock itself."""
 
@@ -39,21 +44,23 @@ def unpack_in_child(
     folder: bytes,
     mode: str = "require",
     memory: int = MEMORY,
-    starts: "Starts | None" = None,
+    formats: "Formats | None" = None,
     load: "Load | None" = None,
+    clues: "Clues | None" = None,
 ) -> tuple[list[Part], list[Finding]]:
     """All that is in these parts, and what in them could not be looked at; charged to `budget`.
 
     `folder` is where the file for the parts is made (it stays open: their bytes are slices of it),
     `mode` "require" or "prefer", `memory` what the child may use, in bytes. `load` is called in the
-    child and gives the openers; None stands for decompose.registry's, as for `starts`. Raises
+    child and gives the openers; None stands for decompose.registry's, as for `formats`. `clues` is where
+    passwords may be found. Raises
     SandboxTrouble, SpoolTrouble; never for what is in the mail.
     """
     arena = unnamed(folder)
     try:
-        data, late, status = _ask(Task(parts, budget, arena, mode, memory, starts, load))
-        account = Account(parts, budget, arena, posix.fstat(arena).st_size)
-        account.read(data)
+        task = Task(parts, budget, arena, mode, memory, formats, load, clues)
+        account = Account(parts, budget, arena, lambda: posix.fstat(arena).st_size)
+        late, status = _ask(task, account, folder)
         _settle(account, parts, budget, "limit:seconds" if late else _fate(status))
     except BaseException:
         posix.close(arena)
@@ -63,10 +70,47 @@ def unpack_in_child(
     return account.parts, account.findings
 
 
-class Task:
-    """What the child is to do: as in unpack_in_child; `parent` is the filter's process id."""
+class Clues:
+    """Where passwords of what is in a mail may be found.
 
-    __slots__ = ("arena", "budget", "load", "memory", "mode", "parent", "parts", "starts")
+    head     how the mail begins, its subject in it
+    texts    parts that are texts
+    known    the site's list
+    tries    so many passwords are tried for one container at most
+    seconds  so long they are tried, for the whole mail
+    """
+
+    __slots__ = ("head", "known", "seconds", "texts", "tries")
+
+    def __init__(
+        self, head: bytes, texts: list[Part], known: tuple[bytes, ...], tries: int, seconds: float
+    ) -> None:
+        self.head = head
+        self.texts = texts
+        self.known = known
+        self.tries = tries
+        self.seconds = seconds
+
+
+class Task:
+    """What the child is to do: as in unpack_in_child; `parent` is the filter's process id.
+
+    said, answer  pipes from the filter to the child: a helper's output, and that it has ended
+    """
+
+    __slots__ = (
+        "answer",
+        "arena",
+        "budget",
+        "clues",
+        "formats",
+        "load",
+        "memory",
+        "mode",
+        "parent",
+        "parts",
+        "said",
+    )
 
     def __init__(
         self,
@@ -75,17 +119,80 @@ class Task:
         arena: int,
         mode: str,
         memory: int,
-        starts: "Starts | None",
+        formats: "Formats | None",
         load: "Load | None",
+        clues: "Clues | None",
     ) -> None:
         self.parts = parts
         self.budget = budget
         self.arena = arena
         self.mode = mode
         self.memory = memory
-        self.starts = starts
+        self.formats = formats
         self.load = load
+        self.clues = clues
+        self.said = self.answer = -1
         self.parent = posix.getpid()
+
+
+class Lender:
+    """Runs the helper programs that the child asks for, one at a time (helper.py)."""
+
+    def __init__(self, task: Task, folder: bytes) -> None:
+        self._task = task
+        self._folder = folder
+        self._helper: Helper | None = None
+        try:
+            task.said, self._out = posix.pipe2(posix.O_CLOEXEC)
+            task.answer, self._ended = posix.pipe2(posix.O_CLOEXEC)
+        except OSError as error:
+            raise SandboxTrouble(f"sandbox: pipe: {error.strerror}") from None
+
+    def child_stands(self) -> None:
+        """Give up what only the child needs."""
+        posix.close(self._task.said)
+        posix.close(self._task.answer)
+
+    def attend(self, account: Account, events: "Poll") -> None:
+        """Start or end a helper, as the child says."""
+        if account.stopped and self._helper is not None:
+            self._helper.kill()
+        if self._helper is None and account.wanted is not None:
+            self._start(account, events)
+
+    def end(self, events: "Poll") -> None:
+        """Tell the child of the helper's end, which has come."""
+        if self._helper is not None:
+            events.unregister(self._helper.watched)
+            self._tell(self._helper.done())
+            self._helper = None
+
+    def close(self) -> None:
+        """End what runs."""
+        if self._helper is not None:
+            self._helper.kill()
+            self._helper.done()
+            self._helper = None
+        posix.close(self._out)
+        posix.close(self._ended)
+
+    def _start(self, account: Account, events: "Poll") -> None:
+        from amavis_pipe.jail.helper import Helper
+
+        taken = account.take_wanted()
+        if taken is not None:
+            helper = Helper.start(*taken, self._task, self._folder, self._out)
+            if helper is None:
+                self._tell(MISSING)
+            else:
+                self._helper = helper
+                events.register(helper.watched, POLLIN)
+
+    def _tell(self, status: int) -> None:
+        try:
+            posix.write(self._ended, done(status))
+        except OSError:
+            pass  # the child is dead, which is seen elsewhere
 
 
 def capabilities() -> Jailed:
@@ -97,23 +204,29 @@ def capabilities() -> Jailed:
         probe(pipe)
 
     pid, reading = _fork(attempt)
-    data, _, _ = _listen(pid, reading, monotonic() + 10, LINE)
-    account = Account([], Budget(0, 0, 0, 0), -1, 0)
-    account.read(data)
+    account = Account([], Budget(0, 0, 0, 0), -1, lambda: 0)
+    _listen(pid, reading, monotonic() + 10, LINE, account, None)
     if account.jailed is None:
         raise SandboxTrouble("sandbox: " + (account.failed.text if account.failed else "the child died"))
     return account.jailed
 
 
-def _ask(task: Task) -> tuple[bytes, bool, int]:
+def _ask(task: Task, account: Account, folder: bytes) -> tuple[bool, int]:
+    """Have the task done; whether it took too long, and the child's wait status."""
+
     def attempt(pipe: int) -> None:
         from amavis_pipe.jail.child import work
 
         work(task, pipe)
 
-    pid, reading = _fork(attempt)
-    most = LINE * (task.budget.files + 16) + (1 << 20)
-    return _listen(pid, reading, task.budget.deadline + GRACE, most)
+    lender = Lender(task, folder)
+    try:
+        pid, reading = _fork(attempt)
+        lender.child_stands()
+        most = LINE * (2 * task.budget.files + 16) + (1 << 20)
+        return _listen(pid, reading, task.budget.deadline + GRACE, most, account, lender)
+    finally:
+        lender.close()
 
 
 def _fork(attempt: "Callable[[int], None]") -> tuple[int, int]:
@@ -132,23 +245,37 @@ def _fork(attempt: "Callable[[int], None]") -> tuple[int, int]:
     return pid, reading
 
 
-def _listen(pid: int, reading: int, deadline: float, most: int) -> tuple[bytes, bool, int]:
-    """All that the child wrote, whether it took too long, and its wait status; it is dead then."""
-    pieces, size, late = [], 0, False
+def _listen(
+    pid: int, reading: int, deadline: float, most: int, account: Account, lender: "Lender | None"
+) -> tuple[bool, int]:
+    """Have the account read all that the child says, and its helpers run; it is dead then.
+
+    Whether it took too long, and its wait status.
+    """
+    size, late = 0, False
     events = poll()
     events.register(reading, POLLIN)
     try:
-        while size <= most:
-            late = not events.poll(max(0, int((deadline - monotonic()) * 1000) + 1))
-            piece = b"" if late else posix.read(reading, 1 << 16)
+        while size <= most and account.sound:
+            ready = events.poll(max(0, int((deadline - monotonic()) * 1000) + 1))
+            late = not ready
+            if lender is not None and any(fd != reading for fd, _ in ready):
+                lender.end(events)
+            if late or not any(fd == reading for fd, _ in ready):
+                if late:
+                    break
+                continue
+            piece = posix.read(reading, 1 << 16)
             if not piece:
                 break
-            pieces.append(piece)
             size += len(piece)
+            account.read(piece)
+            if lender is not None:
+                lender.attend(account, events)
     finally:
         status = _kill(pid)
         posix.close(reading)
-    return b"".join(pieces), late, status
+    return late, status
 
 
 def _kill(pid: int) -> int:

@@ -25,7 +25,7 @@ setsid 112 157, setpgid 109 154, setpriority 141 140, ioprio_set 251 30, sched_s
 sched_setparam 142 118, sched_setattr 314 274, sched_setaffinity 203 122, migrate_pages 256 238,
 move_pages 279 239, personality 135 92, prctl 157 167, setns 308 268, unshare 272 97, acct 163 89"""
 EXECUTE = "execve 59 221, execveat 322 281"
-"""Apart from the others: a child that may run a helper program is to be let do just this."""
+"""Apart from the others: what becomes a helper program is let do just this."""
 FILES = """
 creat 85 -1, truncate 76 45, rename 82 -1, renameat 264 38, renameat2 316 276, unlink 87 -1,
 unlinkat 263 35, rmdir 84 -1, mkdir 83 -1, mkdirat 258 34, mknod 133 -1, mknodat 259 33, link 86 -1,
@@ -46,6 +46,8 @@ semtimedop 220 192, mq_open 240 180, mq_unlink 241 181, memfd_secret 447 447,
 memfd_create 319 279, lookup_dcookie 212 18,
 vhangup 153 58, iopl 172 -1, ioperm 173 -1, modify_ldt 154 -1, uselib 134 -1"""
 DENIED = (SOCKETS, PROCESSES, EXECUTE, FILES, KERNEL)
+HELPED = (SOCKETS, PROCESSES, FILES, KERNEL)
+"""The same for a helper program."""
 
 NEWEST = 462
 """The last number looked at here (mseal); calls after it are taken for missing."""
@@ -70,18 +72,18 @@ _KILL = 0x80000000
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 
 
-def install() -> None:
+def install(execute: bool = False) -> None:
     """Put the filter on this process for good; OSError if the kernel or the machine has no such thing.
 
-    Needs no_new_privs.
+    With `execute` another program may be run in its place. Needs no_new_privs.
     """
     machine = posix.uname().machine
-    filter_ = program(machine, posix.getpid())
+    filter_ = program(machine, posix.getpid(), execute)
     head = (len(filter_) // 8).to_bytes(8, "little") + address(filter_).to_bytes(8, "little")
     syscall(_MACHINES[machine][2][6], 1, 0, head)
 
 
-def program(machine: str, pid: int) -> bytes:
+def program(machine: str, pid: int, execute: bool = False) -> bytes:
     """The filter as classic BPF, for process `pid`; OSError for a machine without a column here."""
     if machine not in _MACHINES:
         raise OSError(ENOSYS, f"no list of system calls for {machine}")
@@ -89,7 +91,7 @@ def program(machine: str, pid: int) -> bytes:
     deny, missing = _line(_RETURN, _ERROR | EPERM), _line(_RETURN, _ERROR | ENOSYS)
     code = [_line(_LOAD, _ARCH), _line(_EQUAL, arch, 1, 0), _line(_RETURN, _KILL), _line(_LOAD, _NUMBER)]
     code += [_line(_AT_LEAST, _X32, 0, 1), deny]
-    code += [_line(_EQUAL, n, 0, 1) + deny for n in numbers(column)]
+    code += [_line(_EQUAL, n, 0, 1) + deny for n in numbers(column, HELPED if execute else DENIED)]
     code += [_line(_EQUAL, n, 0, 1) + missing for n in (_CLONE3, _OPENAT2)]
     code += [_line(_GREATER, NEWEST, 0, 1), missing]
     code.append(_when(clone, 0, [_line(_ANY_BIT, _CLONE_THREAD, 1, 0), deny]))
@@ -104,9 +106,9 @@ def program(machine: str, pid: int) -> bytes:
     return b"".join(code)
 
 
-def numbers(column: int) -> list[int]:
+def numbers(column: int, lists: tuple[str, ...] = DENIED) -> list[int]:
     """The denied calls' numbers, of that column of the lists."""
-    rows = [row.split() for part in DENIED for row in part.replace("\n", " ").split(",")]
+    rows = [row.split() for part in lists for row in part.replace("\n", " ").split(",")]
     return sorted({int(row[column]) for row in rows} - {-1})
 
 

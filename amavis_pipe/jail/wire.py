@@ -9,7 +9,11 @@ blanks, everything from outside in hex, at most LINE bytes with its newline:
     part PATH KIND SIZE OFFSET DECODER CLAIMED FLAGS NAMES     OFFSET is "-" for structure
     found NAME PATH                 an *unchecked* finding
     failed WHAT TEXT                the machine failed ("sandbox" or "spool"): Trouble
+    run JOB PATHS WORDS             a helper program is wanted for the parts at PATHS (programs.py)
+    stop                            its output is not wanted any more
     end                             all was done
+
+The other way only one line goes: done(), that a helper has ended.
 """
 
 from amavis_pipe.model import Finding, Part
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LINE = 16384
+VOLUMES = 128
+"""Parts that one helper is given at most."""
 MOST = 48
 """Names of a part that are told: of more, the first and the last."""
 NAMES = 6000
@@ -35,6 +41,7 @@ _GRADES = {
     "limit": "unchecked",
     "undecoded": "unchecked",
     "ambiguous": "note",
+    "decrypted": "note",
     "external": "note",
 }
 """The reasons of findings that a child may tell, and the grade of each: not for the child to say."""
@@ -90,7 +97,38 @@ class End:
     __slots__ = ()
 
 
-Event = Jailed | Opening | Listed | Finding | Failed | End
+class Wanted:
+    """That the program of `job` is to be run on the parts at `paths`, with these words."""
+
+    __slots__ = ("job", "paths", "words")
+
+    def __init__(self, job: str, paths: tuple[str, ...], words: tuple[bytes, ...]) -> None:
+        self.job = job
+        self.paths = paths
+        self.words = words
+
+
+class Stop:
+    """That what the program still has to say is not wanted."""
+
+    __slots__ = ()
+
+
+Event = Jailed | Opening | Listed | Finding | Failed | Wanted | Stop | End
+
+MISSING, KILLED = 1000, 1001
+"""Statuses of a helper that isn't there, and of one that had to be ended."""
+
+
+def done(status: int) -> bytes:
+    """The line that tells the child of a helper's end: its exit status, MISSING or KILLED."""
+    return b"%d\n" % status
+
+
+def read_done(line: bytes) -> int:
+    """The status in such a line; KILLED for anything else."""
+    word = line.strip()
+    return int(word) if word.isdigit() and len(word) < 5 else KILLED
 
 
 def write(event: Event) -> bytes:
@@ -121,6 +159,11 @@ def _words(event: Event) -> list[str]:
             return ["found", event.name, event.part]
         case Failed():
             return ["failed", event.what, event.text.encode("utf-8", "replace")[:500].hex() or "-"]
+        case Wanted():
+            words = ",".join(word.hex() or "-" for word in event.words)
+            return ["run", event.job, ",".join(event.paths), words or "-"]
+        case Stop():
+            return ["stop"]
         case End():
             return ["end"]
 
@@ -211,6 +254,19 @@ def _read_failed(what: bytes, text: bytes) -> Failed | None:
     return Failed(what.decode(), told.decode("utf-8", "replace"))
 
 
+def _read_wanted(job: bytes, paths: bytes, words: bytes) -> Wanted | None:
+    where, told = paths.split(b","), [_bytes(word) for word in words.split(b",")]
+    if not _is_word(job) or len(where) > VOLUMES or not all(map(_is_path, where)) or None in told:
+        return None
+    return Wanted(
+        job.decode(), tuple(path.decode() for path in where), tuple(word for word in told if word is not None)
+    )
+
+
+def _read_stop() -> Stop:
+    return Stop()
+
+
 def _read_end() -> End:
     return End()
 
@@ -250,5 +306,7 @@ _READERS: "dict[bytes, tuple[int, Callable[..., Event | None]]]" = {
     b"part": (8, _read_listed),
     b"found": (2, _read_finding),
     b"failed": (2, _read_failed),
+    b"run": (3, _read_wanted),
+    b"stop": (0, _read_stop),
     b"end": (0, _read_end),
 }

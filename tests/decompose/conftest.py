@@ -8,7 +8,6 @@ from amavis_pipe.budget import Budget, Limits
 from amavis_pipe.decompose import libarchive, registry
 from amavis_pipe.decompose.api import LIBARCHIVE
 from amavis_pipe.jail.sandbox import unpack_in_child
-from amavis_pipe.kinds import HEAD, detect
 from amavis_pipe.model import Part
 from amavis_pipe.spool import Blob
 
@@ -38,9 +37,8 @@ def take(tmp_path):
 
     def take(data: bytes, *names: bytes, size: int = 1 << 20, **limits) -> Result:
         budget = Budget.of(Limits(**limits), size)
-        part = Part(
-            "1", names, kind=detect(data[:HEAD], starts=registry.starts()), size=len(data), blob=Blob(data)
-        )
+        blob = Blob(data)
+        part = Part("1", names, kind=registry.formats().kind_of(blob, b"", names), size=len(data), blob=blob)
         parts, findings = unpack_in_child([part], budget, os.fsencode(tmp_path))
         arenas.extend({one.blob.fd for one in parts if one.blob})
         assert all(one.grade == "unchecked" and one.source == "decompose" for one in findings)

@@ -13,7 +13,7 @@ ROOM = 10 * PAGE
 
 
 def account(lines: list[str], quota: int = ROOM, files: int = 4) -> Account:
-    told = Account([Part("1"), Part("2")], Budget(quota, files, 3, 0.0), 99, ROOM)
+    told = Account([Part("1"), Part("2")], Budget(quota, files, 3, 0.0), 99, lambda: ROOM)
     told.read("".join(line + "\n" for line in lines).encode())
     return told
 
@@ -87,7 +87,7 @@ def test_more_bytes_than_are_left_are_not_believed():
 
 
 def test_a_line_cut_off_does_not_count():
-    told = Account([Part("1")], Budget(9, 9, 9, 0.0), 99, ROOM)
+    told = Account([Part("1")], Budget(9, 9, 9, 0.0), 99, lambda: ROOM)
     told.read(b"jailed 7 1\nopen 1 zip\nend")
     assert told.sound and not told.complete
 

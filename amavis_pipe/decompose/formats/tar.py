@@ -1,15 +1,7 @@
 """tar: v7, ustar, pax and GNU, also sparse files; by libarchive, or tarfile where that isn't."""
 
-from amavis_pipe.decompose.api import (
-    CHUNK,
-    LIBARCHIVE,
-    Blob,
-    Broken,
-    Decoder,
-    Sink,
-    add_archive,
-    open_file,
-)
+from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink, open_file
+from amavis_pipe.decompose.ways import DAMAGED, LIBARCHIVE, WHOLE, Foreign, Taker, libarchive, open_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,24 +13,25 @@ NEEDS = (LIBARCHIVE,)
 
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files; links, devices and folders have no content and are left out."""
-    given = add_archive(blob, sink, ("tar",))
-    if not given:
-        _by_tarfile(blob, sink)
+    open_by(blob, sink, "tar", libarchive("tar"), _by_tarfile)
 
 
-def _by_tarfile(blob: Blob, sink: Sink) -> None:
+def _by_tarfile(blob: Blob, taker: Taker, password: bytes) -> str:
     import tarfile
 
-    # tarfile has no one exception for bad input: its number fields raise what int() and seek() do
     try:
-        with tarfile.open(fileobj=open_file(blob), mode="r:", errors="surrogateescape") as archive:
+        with (
+            Foreign(),
+            tarfile.open(fileobj=open_file(blob), mode="r:", errors="surrogateescape") as archive,
+        ):
             for member in archive:
-                sink.tick()
+                taker.sink.tick()
                 file = archive.extractfile(member) if member.isfile() else None
                 if file is not None:
-                    sink.add(_chunks(file), (member.name.encode("utf-8", "surrogateescape"),))
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise Broken(str(error)) from None
+                    taker.add(_chunks(file), (member.name.encode("utf-8", "surrogateescape"),))
+    except Broken:
+        return DAMAGED
+    return WHOLE
 
 
 def _chunks(file: "IO[bytes]") -> "Iterator[bytes]":

@@ -6,18 +6,8 @@ believed, its stream says where it ends. The own reader costs a tenth of zipfile
 libarchive to load, and sees what these don't tell: which members are encrypted, and both names.
 """
 
-from amavis_pipe.decompose.api import (
-    CHUNK,
-    LIBARCHIVE,
-    Blob,
-    Broken,
-    Decoder,
-    Inflate,
-    Sink,
-    Streams,
-    add_archive,
-    steps,
-)
+from amavis_pipe.decompose.api import CHUNK, LIBARCHIVE, Blob, Broken, Decoder, Inflate, Need, Sink, Streams, steps
+from amavis_pipe.jail import programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +16,11 @@ if TYPE_CHECKING:
     from amavis_pipe.decompose.streams import Stream
     from amavis_pipe.spool import View
 
-NEEDS = (LIBARCHIVE,)
+NEEDS = (
+    LIBARCHIVE,
+    Need(programs.SEVEN_ZIP.name, programs.SEVEN_ZIP.package, programs.SEVEN_ZIP.places),
+    Need(programs.UNAR.name, programs.UNAR.package, programs.UNAR.places),
+)
 
 LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 _END64 = b"PK\6\6"
@@ -44,21 +38,32 @@ _WIDE, _UNICODE_NAME = 0x0001, 0x7075
 def unpack(blob: Blob, sink: Sink) -> None:
     """All members that can be read; `encrypted:zip` if some can't be, `undecoded:zip` for rare methods."""
     view = blob.view()
+    if _is_last_of_several(view):
+        from amavis_pipe.decompose.volumes import joined
+
+        if joined(sink) is not None:
+            return  # read with the first
     reader = _Reader(view, sink)
     reader.run()
+    if reader.locked:
+        from amavis_pipe.decompose.zips import add_locked
+
+        add_locked(blob, sink, reader.locked)
     if reader.unknown:
-        _add_rare(blob, sink, reader.unknown)
+        _add_rare(blob, sink)
     if reader.damaged:
         raise Broken("damaged")
 
 
-def _add_rare(blob: Blob, sink: Sink, names: set[bytes]) -> None:
-    """Have libarchive add the members of these names."""
+def _add_rare(blob: Blob, sink: Sink) -> None:
+    """Add the members whose methods are not ours, by whatever knows them."""
+    from amavis_pipe.decompose.seven_zip import by_7zz
+    from amavis_pipe.decompose.unar import by_unar
+    from amavis_pipe.decompose.ways import libarchive, open_by
+
     try:
-        given = add_archive(blob, sink, ("zip",), names)
+        open_by(blob, sink, "zip", libarchive("zip"), by_7zz("zip"), by_unar, again=True)
     except Broken:
-        given = None  # an unknown method looks like damage to it
-    if given is None or names - given:
         sink.unchecked("undecoded:zip")
 
 
@@ -70,18 +75,19 @@ class Header:
     packed  bytes of the content as stored, size unpacked; both may be lies
     """
 
-    __slots__ = ("at", "body", "crc", "flags", "method", "names", "packed", "size")
+    __slots__ = ("at", "body", "check", "crc", "extra", "flags", "method", "names", "packed", "size")
 
     def __init__(self, fixed: bytes, name: bytes, extra: bytes, at: int, body: int = -1) -> None:
         """`fixed` begins at the flags: from there on both kinds have the same fields."""
         self.flags = _number(fixed[0:2])
+        self.check = fixed[5:6]
         self.method = _number(fixed[2:4])
         self.crc = _number(fixed[8:12])
         self.packed = _number(fixed[12:16])
         self.size = _number(fixed[16:20])
         self.at = at
         self.body = body
-        fields = _fields(extra)
+        fields = self.extra = _fields(extra)
         unicode_name = fields.get(_UNICODE_NAME, b"")[5:]
         self.names = (name, unicode_name) if unicode_name else (name,)
         self._widen(fields.get(_WIDE, b""))
@@ -98,11 +104,13 @@ class _Reader:
     """One pass over a zip: first by local headers in order, then what only the directory knows.
 
     unknown  names of members whose method is not among ours
+    locked   members that are encrypted, by any of their headers
     damaged  whether anything was cut off, missing, or had a wrong checksum
     """
 
     def __init__(self, view: "View", sink: Sink) -> None:
         self.unknown: set[bytes] = set()
+        self.locked: list[Header] = []
         self.damaged = False
         self._view = view
         self._sink = sink
@@ -164,10 +172,10 @@ class _Reader:
         packed = max(header.packed for header in headers)
         end = min(local.body + packed, len(self._view))
         locked = [header for header in headers if header.flags & _ENCRYPTED]
-        if locked:
-            self._sink.unchecked("encrypted:zip")
+        if locked and packed:
+            local.packed, local.names, local.crc = packed, names, locked[0].crc
+            self.locked.append(local)
         if len(locked) == len(headers):
-            self._sink.add((), names, flags=("encrypted",))
             return end
         if names and names[0].endswith(b"/") and packed <= 2 and not local.flags & _DESCRIBED:
             return end
@@ -239,6 +247,12 @@ def _start(view: "View") -> tuple[int, int]:
     if start >= 0 and view[start : start + 4] == CENTRAL:
         return start, start - offset
     return offset, 0
+
+
+def _is_last_of_several(view: "View") -> bool:
+    """Whether the end record says that it is on another disk than the first."""
+    end = view.rfind(END, max(0, len(view) - _COMMENT - 22))
+    return end >= 0 and view[end + 4 : end + 6] not in (b"\0\0", b"\xff\xff")
 
 
 def _decompressor(method: int) -> "tuple[Callable[[], Stream], tuple[type[Exception], ...]]":

@@ -14,10 +14,10 @@ from hostile import marker
 
 
 def in_process(
-    parts: list[Part], budget: Budget, folder: bytes, mode: str, memory: int, starts: tuple
+    parts: list[Part], budget: Budget, folder: bytes, mode: str, memory: int, formats: Formats
 ) -> tuple[list[Part], list[Finding]]:
     """What sandbox.unpack_in_child does, without the child."""
-    walk = Walk(budget, Store(folder), registry.openers(starts), starts)
+    walk = Walk(budget, Store(folder), registry.openers(formats), formats)
     walk.open(parts)
     return walk.parts, walk.findings
 

@@ -1,0 +1,105 @@
+"""rar 1.4 to 7: by the unrar library where it is installed, else by libarchive and unar together.
+
+Neither of these two finds all that the other does. rarfile lists what there is: what libarchive gives is all only
+if it is as many; and it tells what is encrypted. Files in several volumes that came as siblings are read together.
+"""
+
+from amavis_pipe.decompose.api import Blob, Broken, Decoder, Need, Sink, open_file
+from amavis_pipe.decompose.unar import by_unar, by_unar_volumes
+from amavis_pipe.decompose.unrar import by_unrar
+from amavis_pipe.decompose.volumes import volumes_of
+from amavis_pipe.decompose.ways import (
+    DAMAGED,
+    LIBARCHIVE,
+    LOCKED,
+    UNAR,
+    UNRAR,
+    WHOLE,
+    Foreign,
+    Taker,
+    libarchive,
+    open_by,
+    python_module,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.decompose.ways import UNAR, UNRAR, Way
+
+RARFILE = Need("rarfile", "python3-rarfile", python_module("rarfile"))
+NEEDS = (UNRAR, LIBARCHIVE, UNAR, RARFILE)
+_NAMES = 256
+
+
+def unpack(blob: Blob, sink: Sink) -> None:
+    """The files: of the first volume those in all of them."""
+    volumes = volumes_of(sink)
+    if volumes is not None and not volumes:
+        return  # a later one
+    if volumes:
+        paths = tuple(part.path for part in volumes)
+
+        def together(blob: Blob, taker: Taker, password: bytes) -> str:
+            return by_unar_volumes(taker, paths, password)
+
+        open_by(blob, sink, "rar", by_unrar(paths), together)
+        return
+    open_by(
+        blob, sink, "rar", _checked(by_unrar()), _checked(libarchive("rar", "rar5")), by_unar, _by_listing
+    )
+
+
+def _checked(way: "Way") -> "Way":
+    """The way, which has found all only if it has found as much as there is by rarfile's list."""
+
+    def checked(blob: Blob, taker: Taker, password: bytes) -> str:
+        before = taker.count
+        went = way(blob, taker, password)
+        if went != WHOLE:
+            return went
+        listed = _listed(blob)
+        found = taker.count - before
+        return WHOLE if listed is None or found >= len(listed[0]) else DAMAGED
+
+    return checked
+
+
+def _by_listing(blob: Blob, taker: Taker, password: bytes) -> str:
+    """Nothing but the names of what is encrypted."""
+    listed = _listed(blob)
+    if listed is None or not listed[1]:
+        return DAMAGED
+    for name in listed[1]:
+        taker.locked((name,))
+    return LOCKED
+
+
+def _listed(blob: Blob) -> tuple[list[bytes], list[bytes]] | None:
+    """The names of all files, and of those that are encrypted; None if that can't be told."""
+    try:
+        import rarfile
+    except ImportError:
+        return None
+    try:
+        with Foreign(), rarfile.RarFile(open_file(blob)) as archive:
+            members = [one for one in archive.infolist() if one.is_file()]
+            locked = [one for one in members if one.needs_password()]
+            if archive.needs_password() and not members:
+                return [], [b""]
+            return [_name(one.filename) for one in members], [_name(one.filename) for one in locked[:_NAMES]]
+    except Broken:
+        return None
+
+
+def _name(name: str | None) -> bytes:
+    return (name or "").encode("utf-8", "surrogateescape")
+
+
+DECODER = Decoder(
+    "rar",
+    ("application/vnd.rar",),
+    unpack,
+    starts=(b"Rar!\x1a\7", b"RE\x7e\x5e"),
+    broken=(Broken,),
+    ends=(b".rar", b".cbr"),
+)

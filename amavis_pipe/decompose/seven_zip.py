@@ -1,0 +1,114 @@
+"""The way through 7zz, which opens more formats than any other program: only as the types asked for."""
+
+from amavis_pipe.decompose.ways import (
+    DAMAGED,
+    LOCKED,
+    MEMBERS,
+    MISSING,
+    SEVEN_ZIP,
+    UNKNOWN,
+    WHOLE,
+    Blob,
+    Member,
+    Taker,
+    listing,
+    take_all,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.decompose.ways import Way
+
+_ENCRYPTED = b"Cannot open encrypted archive"
+_PROGRAMS = (b"PE", b"ELF", b"MachO", b"COFF", b"TE", b"")
+"""What 7zz shows the sections of, and what is no type."""
+_FOLDERS = (b"Folder = +", b"Alternate Stream = +")
+
+
+def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
+    """What 7zz finds in a file that it takes for one of these types (as it calls them, any case),
+    or for any type of archive.
+
+    `names` are those of the only member, in place of what 7zz makes up.
+    """
+    wanted = {one.lower().encode() for one in types}
+
+    def way(blob: Blob, taker: Taker, password: bytes) -> str:
+        if not SEVEN_ZIP.path():
+            return MISSING
+        sink = taker.sink
+        shown = listing(sink.run("7zz-list", password))
+        if _ENCRYPTED in shown:
+            return LOCKED
+        kind, members = read(shown)
+        if kind.lower() not in wanted and (wanted or kind in _PROGRAMS or not members):
+            return UNKNOWN
+        if names and len(members) == 1:
+            members[0].name = names[0]
+        locked = [member for member in members if member.locked]
+        if locked and not _is_right(taker, locked, password):
+            return _take_open(taker, members, password)
+        if not members:
+            return WHOLE if b"\nERROR" not in shown else DAMAGED
+        went = take_all(
+            taker,
+            members,
+            sink.run("7zz-all", password),
+            lambda member: sink.run("7zz-one", password, member.word),
+        )
+        return went if b"\nERRORS:" not in shown else DAMAGED
+
+    return way
+
+
+def read(shown: bytes) -> tuple[bytes, list[Member]]:
+    """The type and the members in a listing of 7zz (`l -slt`)."""
+    head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
+    kind = b""
+    for line in head.split(b"\n"):
+        if line.startswith(b"Type = "):
+            kind = line[7:]
+    members: list[Member] = []
+    for block in body.split(b"\n\n"):
+        lines = block.strip(b"\n").split(b"\n")
+        if lines[0].startswith(b"Path = ") and len(members) < MEMBERS and not _is_folder(lines):
+            size, locked = -1, False
+            for line in lines:
+                if line.startswith(b"Size = ") and line[7:].isdigit():
+                    size = int(line[7:])
+                elif line == b"Encrypted = +":
+                    locked = True
+            members.append(Member(lines[0][7:], size, lines[0][7:], locked))
+    return kind, members
+
+
+def _is_folder(lines: list[bytes]) -> bool:
+    return any(line in _FOLDERS or line.startswith(b"Attributes = D") for line in lines)
+
+
+def _is_right(taker: Taker, locked: list[Member], password: bytes) -> bool:
+    """Whether the password opens the smallest of the locked members."""
+    smallest = min(locked, key=lambda member: member.size if member.size > 0 else 1 << 60)
+    run = taker.sink.run("7zz-test", password, smallest.word)
+    listing(run)
+    return run.status == 0
+
+
+def _take_open(taker: Taker, members: list[Member], password: bytes) -> str:
+    """Take what can be read without a password, the first time."""
+    if password:
+        return LOCKED
+    sink = taker.sink
+    for member in members:
+        if member.locked:
+            taker.locked((member.name,))
+    readable = [member for member in members if not member.locked]
+    if readable:
+        take_all(
+            taker,
+            readable,
+            sink.run("7zz-all", password),
+            lambda member: sink.run("7zz-one", password, member.word),
+        )
+        taker.again()
+    return LOCKED

@@ -1,0 +1,99 @@
+"""The way through py7zr, which writes each member into what it is given, a piece at a time."""
+
+from amavis_pipe.decompose.api import Need, open_file
+from amavis_pipe.decompose.ways import (
+    DAMAGED,
+    LOCKED,
+    MISSING,
+    SEVEN_ZIP,
+    UNKNOWN,
+    WHOLE,
+    Blob,
+    Broken,
+    Foreign,
+    Taker,
+    python_module,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from amavis_pipe.walk import Entry
+
+PY7ZR = Need("py7zr", "python3-py7zr", python_module("py7zr"))
+
+
+def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
+    """What py7zr finds; an encrypted archive is left to 7zz, which tries passwords faster, if that is there."""
+    try:
+        import py7zr
+    except ImportError:
+        return MISSING
+    word = password.decode("utf-8", "replace") or None
+    try:
+        with Foreign(), py7zr.SevenZipFile(open_file(blob), password=word) as archive:
+            if archive.needs_password() and (word is None or SEVEN_ZIP.path()):
+                return LOCKED
+            if word is not None:
+                archive.extractall(factory=py7zr.io.NullIOFactory())
+                archive.reset()
+            _extract(archive, taker, py7zr.io.WriterFactory, py7zr.io.Py7zIO)
+    except Broken as error:
+        if "assword" in str(error) or word is not None:
+            return LOCKED
+        return DAMAGED if taker.count else UNKNOWN
+    return WHOLE
+
+
+def _extract(archive: "Any", taker: Taker, factory: type, writer: type) -> None:
+    """Hand over all members as they come."""
+
+    class Member(writer):  # type: ignore[misc]
+        """One member being written."""
+
+        def __init__(self, name: str) -> None:
+            self._entry: Entry | None = taker.entry((name.encode("utf-8", "surrogatepass"),))
+            self._size = 0
+
+        def write(self, data: bytes) -> int:
+            if self._entry is not None:
+                self._entry.write(bytes(data))
+            self._size += len(data)
+            return len(data)
+
+        def read(self, size: int | None = None) -> bytes:
+            return b""
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return 0
+
+        def flush(self) -> None: ...
+
+        def size(self) -> int:
+            return self._size
+
+        def close(self, whole: bool = True) -> None:
+            entry, self._entry = self._entry, None
+            if entry is not None:
+                entry.end(whole)
+
+    class Members(factory):  # type: ignore[misc]
+        """All of them, in order: one is whole when the next begins."""
+
+        last: Member | None = None
+
+        def create(self, filename: str) -> Member:
+            taker.sink.tick()
+            if self.last is not None:
+                self.last.close()
+            self.last = Member(filename)
+            return self.last
+
+    members, whole = Members(), False
+    try:
+        archive.extractall(factory=members)
+        whole = True
+    finally:
+        if members.last is not None:
+            members.last.close(whole)
