@@ -1,7 +1,7 @@
 """OneNote (.one, .onetoc2): the files embedded in it ([MS-ONESTORE] 2.6.13, [MS-ONE] 2.2.22).
 
 They are found by the GUID of their store alone, in the order of the file; no list of what is where is
-asked. Which name belongs to which file is only told by structures that the store does not need: each
+asked. Notes as they are sent between servers (2.8) are said to be undecoded. Which name belongs to which file is only told by structures that the store does not need: each
 gets the names in their order if there are as many of them as files, else all candidates.
 """
 
@@ -17,6 +17,8 @@ ONE = b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3"
 TOC = b"\xa1\x2f\xff\x43\xd9\xef\x76\x4c\x9e\xe2\x10\xea\x57\x22\x76\x5f"
 _STORE = b"\xe7\x16\xe3\xbd\x65\x26\x11\x45\xa4\xc4\x8d\x4d\x0b\x7a\x9e\xac"
 _STORE_END = b"\x22\xa7\xfb\x71\x79\x0f\x0b\x4a\xbb\x13\x89\x92\x56\x42\x6b\x24"
+_FORMAT = b"\x3f\xdd\x9a\x10\x1b\x91\xf5\x49\xa5\xd0\x17\x91\xed\xc8\xae\xd8"
+_PACKAGE = b"\x2f\xe9\x8d\x63\xd4\xa6\xc1\x4b\x9a\x36\xb3\xfc\x25\x11\xa5\xb7"
 _HEAD = 36
 """Bytes from the GUID of a store to the file."""
 _NAME_PROPERTY = b"\x9c\x1d\x00\x1c"
@@ -35,7 +37,10 @@ def unpack(blob: Blob, sink: Sink) -> None:
     view = blob.view()
     stores = list(_stores(view, sink))
     names = _names(view, sink) if stores else []
-    damaged = len(view) < 1024  # the header alone has that many
+    form = view[48:64]
+    if form == _PACKAGE:
+        sink.unchecked("undecoded:onenote")
+    damaged = form not in (_FORMAT, _PACKAGE)
     for number, (start, end) in enumerate(stores):
         own = (names[number],) if len(names) == len(stores) else tuple(names[:8])
         sink.add(_pieces(view, start, min(end, len(view))), own)
