@@ -9,6 +9,7 @@ believed that the bytes don't bear out; the work is bounded by the size of the i
 
 import re
 from bisect import bisect_right
+from itertools import islice
 
 from amavis_pipe.decompose.pdffilters import decoded
 from amavis_pipe.decompose.streams import STEP, Broken
@@ -54,7 +55,12 @@ _HEADER = re.compile(rb"([0-9]{1,10})" + _SKIP + rb"+[0-9]{1,10}" + _SKIP + rb"*
 _STREAM = re.compile(_SKIP + rb"*+stream(?:\r\n|\n|\r)?")
 _STREAM_END = re.compile(rb"[" + SPACE + rb"]*+endstream")
 _NESTED = 200
+_VALUES = 1 << 20
 _OBJECTS = 1 << 18
+_HEADS = 1 << 21
+_HELD = 96 << 20
+"""Bytes that all object streams may hold together."""
+_REMEMBERED = 64
 _OBJECT_STREAM = 1 << 25
 """Bytes that an object stream may hold."""
 
@@ -106,24 +112,36 @@ class Objects:
     """
 
     def __init__(self, view: "View", sink: "Sink") -> None:
-        self.file = Body(view, list(_headers(view, sink)))
-        self.damaged = False
+        self.file = Body(view, list(islice(_headers(view, sink), _OBJECTS)))
+        self.damaged = len(self.file.starts) == _OBJECTS
         self._sink = sink
         self._places: dict[int, list[Place]] = {}
         self._work = 8 * len(view) + _OBJECT_STREAM
+        self._reading = 1 << 20
+        self._held = 0
+        self._read: dict[Place, tuple[Value, int]] = {}
         self._last_end = view.rfind(b"endstream")
         self.note(self.file)
 
     def note(self, body: Body) -> None:
         """Let the objects in `body` be found by their numbers."""
+        self._reading += 4 * len(body.text)
         for number, at in zip(body.numbers, body.starts, strict=True):
             self._places.setdefault(number, []).append((body, at))
 
     def value(self, body: Body, at: int) -> "tuple[Value, int]":
         """The value at `at`, and where it ends."""
-        value, end = parse(body.text, at)
-        self._spend(end - at)
-        return value, end
+        place = (body, at)
+        if place not in self._read:
+            value, end, seen = parse(body.text, at)
+            self._reading -= seen - at
+            if self._reading < 0:
+                raise Broken("tangled")
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            self._read[place] = value, end
+        self._spend(0)
+        return self._read[place]
 
     def versions(self, value: "Value", deep: int = 4) -> "Iterator[Value | Stream]":
         """What a value stands for: all objects with its number if it is a reference, or just itself."""
@@ -162,13 +180,15 @@ class Objects:
             for piece in self.content(stream):
                 pieces.append(piece)
                 size += len(piece)
+                self._held += len(piece)
                 self._spend(len(piece))
-                if size > _OBJECT_STREAM:
+                if size > _OBJECT_STREAM or self._held > _HELD:
                     raise Broken("too large")
         except Broken:
             self.damaged = True
         text = b"".join(pieces)
-        numbers = [int(word) for word in text[:first].split() if word.isdigit() and len(word) < 11]
+        head = text[: min(first, _HEADS)]
+        numbers = [int(word) for word in head.split() if word.isdigit() and len(word) < 11]
         pairs = zip(numbers[::2], numbers[1::2], strict=False)
         return Body(text, sorted((first + offset, number) for number, offset in pairs)[:_OBJECTS])
 
@@ -227,19 +247,20 @@ class Objects:
             raise Broken("tangled")
 
 
-def parse(text: "View", at: int) -> "tuple[Value, int]":
-    """The value at `at`, and where it ends; None where there is none.
+def parse(text: "View", at: int) -> "tuple[Value, int, int]":
+    """The value at `at`, where it ends, and how far was looked; None where there is none.
 
     What is left open ends where the object does.
     """
     stack: list[list[Value]] = [[]]
     ends: list[int] = []
-    while True:
+    for _ in range(_VALUES):
         token = _TOKEN.match(text, at)
+        seen = token.end() if token else len(text)
         kind = token.lastindex if token else None
         if token is None or (kind == _WORD and token[_WORD] in _BOUNDS) or len(stack) > _NESTED:
             break
-        at = token.end()
+        at = seen
         if kind in (_OPEN, _LIST):
             stack.append([])
             ends.append(kind)
@@ -251,10 +272,12 @@ def parse(text: "View", at: int) -> "tuple[Value, int]":
         elif kind is not None:
             stack[-1].append(_simple(kind, token[kind]))
         if len(stack) == 1:
-            return (stack[0][0] if stack[0] else None), at
+            return (stack[0][0] if stack[0] else None), at, at
+    else:
+        raise Broken("too many values")
     while len(stack) > 1:
         _close(stack, ends)
-    return (stack[0][0] if stack[0] else None), at
+    return (stack[0][0] if stack[0] else None), at, max(at, seen)
 
 
 def name_of(raw: bytes) -> str:
@@ -287,16 +310,13 @@ def dictionaries(value: "Value") -> "Iterator[dict[str, Value]]":
 
 def _headers(view: "View", sink: "Sink") -> "Iterator[tuple[int, int]]":
     """Where the value of each object begins, and the object's number."""
-    at, count = view.find(b"obj"), 0
+    at = view.find(b"obj")
     while at >= 0:
         # the longer look is for those who put blanks and comments between the numbers
         before = view[max(0, at - 32) : at]
         header = None if before[-1:] == b"d" else _HEADER.search(before) or _far(view, at)
         if header:
-            count += 1
             yield at + 3, int(header[1])
-        if count > _OBJECTS:
-            raise Broken("too many objects")
         if not at & 63:
             sink.tick()
         at = view.find(b"obj", at + 3)

@@ -1,8 +1,9 @@
 """OneNote (.one, .onetoc2): the files embedded in it ([MS-ONESTORE] 2.6.13, [MS-ONE] 2.2.22).
 
 They are found by the GUID of their store alone, in the order of the file; no list of what is where is
-asked. Notes as they are sent between servers (2.8) are said to be undecoded. Which name belongs to which file is only told by structures that the store does not need: each
-gets the names in their order if there are as many of them as files, else all candidates.
+asked. Notes as they are sent between servers (2.8) are said to be undecoded. Which name belongs to
+which file is only told by structures that the store does not need: each gets the names in their order
+if there are as many of them as files, else all candidates.
 """
 
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink

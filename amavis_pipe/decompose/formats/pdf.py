@@ -47,6 +47,9 @@ _WORTH = (
 
 /First is where it may be that of an object stream: outlines have references there.
 """
+_VALUE = rb"(?:[\0\t\n\f\r ]++|%[^\r\n]{0,256}+[\r\n]){0,32}+(?:<<|[0-9])"
+"""What a dictionary or a reference begins with, behind blanks and comments."""
+_HITS = 1 << 18
 
 
 def _places() -> tuple[str, ...]:
@@ -129,19 +132,19 @@ class _Reader:
         self._pattern = re.compile(_WORTH)
         self._view = view
         self._sink = sink
+        self._damaged = False
         self._hits = list(self._marks(view))
-        self._objects: Objects | None = None
         self._files: dict[int, tuple[Stream, list[bytes]]] = {}
         self._seen: set[tuple[int, int]] = set()
         self._scripts: dict[bytes, None] = {}
-        self._damaged = False
+        self._long: set[int] = set()
 
     def locked(self) -> bool:
         """Whether some dictionary says that the file is encrypted."""
-        from amavis_pipe.decompose.pdfs import Ref, parse
+        import re
 
-        values = (parse(self._view, end)[0] for kind, end in self._hits if kind == _LOCK)
-        return any(isinstance(value, (dict, Ref)) for value in values)
+        value = re.compile(_VALUE)
+        return any(kind == _LOCK and value.match(self._view, end) for kind, end in self._hits)
 
     def run(self) -> None:
         """Add all there is."""
@@ -149,7 +152,7 @@ class _Reader:
             return
         from amavis_pipe.decompose.pdfs import Objects
 
-        objects = self._objects = Objects(self._view, self._sink)
+        objects = Objects(self._view, self._sink)
         bodies = [(objects.file, self._hits), *self._object_streams(objects)]
         for body, _ in bodies[1:]:
             objects.note(body)
@@ -171,10 +174,16 @@ class _Reader:
 
     def _marks(self, text: "View") -> "Iterator[tuple[int, int]]":
         """The names worth a look: what each means, and where it ends."""
+        count = 0
         for found in self._pattern.finditer(text):
             kind = self._meaning(found)
-            if kind is not None:
-                yield kind, found.end()
+            if kind is None:
+                continue
+            yield kind, found.end()
+            count += 1
+            if count == _HITS:
+                self._damaged = True
+                return
 
     def _meaning(self, found: "re.Match[bytes]") -> int | None:
         from amavis_pipe.decompose.pdfs import name_of
@@ -270,7 +279,8 @@ class _Reader:
     def _script(self, text: bytes) -> None:
         if len(text) < _SCRIPT_MIN:
             self._scripts[text] = None
-        elif text not in self._scripts:
+        elif hash(text) not in self._long:
+            self._long.add(hash(text))
             self._sink.add(iter((text,)), (b"script.js",), b"text/javascript")
 
     def _form(self, objects: "Objects", packets: "list[Value]") -> None:

@@ -110,7 +110,7 @@ def _unpack_new(view: "View", sink: Sink) -> None:
     from zlib import error
 
     damaged = True
-    for field in re.finditer(rb"\1\0\0\0.{4}\0{4}(?=\x78[\x01\x5e\x9c\xda])", view, re.DOTALL):
+    for field in re.finditer(rb"\x01\x00\x00\x00.{4}\x00{4}(?=\x78[\x01\x5e\x9c\xda])", view, re.DOTALL):
         sink.tick()
         chunks = Streams(steps(view, field.end()), sink, lambda: Inflate(15), None, (error,)).output()
         try:
