@@ -82,6 +82,8 @@ STARTS = (
     (0, b"ITSF", "application/vnd.ms-htmlhelp"),
     (0, b"\x30\x80\6\x09*\x86H\x86\xf7\r\1\7", "application/pkcs7-mime"),
     (0, b"\xa8\x03PGP", "application/pgp-encrypted"),
+    (0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "application/onenote"),
+    (8, b"\x19\4\0\x10", "application/x-sis"),
     (0, b"\0\5\x16\0", "application/applefile"),
     (0, b"\0\5\x16\7", "application/applefile"),
 )
@@ -116,6 +118,11 @@ CONTAINERS = {
     "application/pkcs7-mime": "cms",
     "application/pgp-encrypted": "openpgp",
     "application/applefile": "applefile",
+    "application/pdf": "pdf",
+    "application/onenote": "onenote",
+    "application/x-sis": "sis",
+    "application/x-dosexec": "sfx",
+    "application/x-executable": "sfx",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 
