@@ -29,7 +29,8 @@ STARTS = (
     (0, b"MZ", "application/x-dosexec"),
     (0, b"\x7fELF", "application/x-executable"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
-    (0, b"{\\rtf", "text/rtf"),
+    (0, b"{\\rt", "text/rtf"),
+    (0, b"ActiveMime", "application/x-mso"),
     (0, b"PK\3\4", "application/zip"),
     (0, b"PK\5\6", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),
@@ -96,6 +97,9 @@ CONTAINERS = {
     "application/pkcs7-mime": "cms",
     "application/pgp-encrypted": "openpgp",
     "application/applefile": "applefile",
+    "application/x-ole-storage": "ole",
+    "application/x-mso": "activemime",
+    "text/rtf": "rtf",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 

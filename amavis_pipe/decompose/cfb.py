@@ -175,7 +175,7 @@ class Compound:
         return self.entries_by_number.get(0) or Entry(0, "", True, _END, 0)
 
     def _mark_small(self, cutoff: int) -> None:
-        """Find the streams that are in the mini stream; those that only some readers look for there, twice."""
+        """Find the streams that are in the mini stream, and those that only some readers look for there."""
         more = []
         for entry in self.streams():
             entry.mini = entry.size < _CUTOFF
@@ -240,7 +240,11 @@ class Stream:
             if index >= len(sectors):
                 return
             last = index + 1
-            while last < len(sectors) and last - index < STEP >> shift and sectors[last] == sectors[last - 1] + 1:
+            while (
+                last < len(sectors)
+                and last - index < STEP >> shift
+                and sectors[last] == sectors[last - 1] + 1
+            ):
                 last += 1
             start = (sectors[index] << shift) + (at & (1 << shift) - 1)
             piece = self._raw(start, min(end - at, (last << shift) - at))
