@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         def chunks(self, start: int = 0, end: int = -1) -> Iterator[bytes]: ...
 
 
+HEAD = 512
+"""Bytes that known() wants to see."""
 NAME_MAX = 1024
 NAMES_MAX = 8
 _TEXT = 1 << 14
@@ -28,7 +30,7 @@ _EMBEDDED = 2
 """FormatID of an object that has content; the link's, 1, has none."""
 _FILE, _LINK = 3, 1
 """Of the Packager: the file is in the package, or somewhere else."""
-_TEXTS = 1 << 12
+_PLAIN = ("application/octet-stream", "application/x-empty", "text/plain", "text/html")
 
 
 class Piece:
@@ -97,6 +99,14 @@ def packed(source: "Source", start: int) -> Piece | None:
         return None
     wide = _wide_texts(source, end)
     return Piece(at + 4, end, _names(*wide[1:2], label, *wide[2:], path, *wide[:1], temporary))
+
+
+def known(head: bytes) -> str:
+    """The kind of what begins so, "" for text and plain data."""
+    from amavis_pipe.kinds import detect
+
+    kind = detect(head)
+    return "" if kind in _PLAIN else kind
 
 
 def _text(source: "Source", at: int) -> tuple[bytes, int]:

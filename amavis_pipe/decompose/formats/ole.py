@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 
 NEEDS = officecrypt.NEEDS
 
-_HEAD = 512
 _NAME = 1024
 _STEP = 1 << 16
 _WHOLE = ("package", "contents", "embeddedodf")
 """Streams that hold a file and nothing else."""
 _BINARY = "Binary."
 """Table of an installer: programs and scripts that it runs."""
-_PLAIN = ("application/octet-stream", "application/x-empty", "text/plain", "text/html")
 _PROJECT, _DIRECTORY, _SOURCES = "_vba_project", "dir", "vba"
 _SLIDES = "powerpoint document"
 _OBJECT = b"\x11\x10"
@@ -109,7 +107,7 @@ class _Finder:
             return
         name = self._name(entry)
         is_file = entry.name.casefold() in _WHOLE or name.startswith(_BINARY.encode())
-        if (is_file or _kind(stream.read(0, _HEAD)) not in _PLAIN) and not self._is_known(entry, "file"):
+        if (is_file or ole1.known(stream.read(0, ole1.HEAD))) and not self._is_known(entry, "file"):
             self._sink.add(stream.chunks(), (name,))
 
     def _name(self, entry: Entry) -> bytes:
@@ -198,13 +196,6 @@ class _Finder:
 def _joined(first: bytes, others: "Iterator[bytes]") -> "Iterator[bytes]":
     yield first
     yield from others
-
-
-def _kind(head: bytes) -> str:
-    """The kind of a stream by how it begins."""
-    from amavis_pipe.kinds import detect
-
-    return detect(head)
 
 
 def _readable(name: str) -> str:
