@@ -54,7 +54,7 @@ def embedded(source: "Source") -> tuple[bytes, Piece] | None:
     at, texts = 8, []
     for _ in range(3):  # class, topic, item
         size = number(source.read(at, 4))
-        if size > _TEXTS or at + 4 + size > source.size:
+        if size > _TEXT or at + 4 + size > source.size:
             return None
         texts.append(source.read(at + 4, size))
         at += 4 + size
