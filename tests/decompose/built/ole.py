@@ -15,7 +15,9 @@ def compound(streams: dict[str, bytes], shift: int = 9, cutoff: int = 4096, link
     mini_table = b"".join(_chain(at, (len(data) + 63) // 64) for at, data in _starts(small, 6))
     entries = _entries(streams)
     blobs = {"": mini, **{path: data for path, data in streams.items() if len(data) >= cutoff}}
-    rest = [len(data) + size - 1 >> shift for data in (bytes(128 * len(entries)), mini_table, *blobs.values())]
+    rest = [
+        len(data) + size - 1 >> shift for data in (bytes(128 * len(entries)), mini_table, *blobs.values())
+    ]
     tables = lists = 0
     while True:
         total = tables + lists + sum(rest)
@@ -101,7 +103,9 @@ def _entry(
     )  # fmt: skip
 
 
-def packager(data: bytes, label: bytes = b"file", path: bytes = b"C:\\file", temporary: bytes = b"C:\\t\\file") -> bytes:
+def packager(
+    data: bytes, label: bytes = b"file", path: bytes = b"C:\\file", temporary: bytes = b"C:\\t\\file"
+) -> bytes:
     """What the Packager writes of a file."""
     head = b"\2\0" + label + b"\0" + path + b"\0\0\0\3\0" + struct.pack("<I", len(temporary) + 1) + temporary
     return head + b"\0" + struct.pack("<I", len(data)) + data

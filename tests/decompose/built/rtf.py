@@ -24,7 +24,11 @@ def embedded(data: bytes) -> bytes:
     """An object in the usual form."""
     digits = data.hex().encode()
     lines = b"\r\n".join(digits[at : at + 128] for at in range(0, len(digits), 128))
-    return b"{\\object\\objemb\\objw1\\objh1{\\*\\objclass Package}{\\*\\objdata " + lines + b"}{\\result{\\pict}}}"
+    return (
+        b"{\\object\\objemb\\objw1\\objh1{\\*\\objclass Package}{\\*\\objdata "
+        + lines
+        + b"}{\\result{\\pict}}}"
+    )
 
 
 def pack(data: bytes) -> bytes:
