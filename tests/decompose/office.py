@@ -181,5 +181,7 @@ def slides(data: bytes, info: bytes = b"", cipher=None) -> bytes:
     )
     body += struct.pack("<I", 2) if cipher else b""
     token = 0xF3D1C4DF if cipher else 0xE391C05F
-    user = struct.pack("<HHIIII", 0, 0x0FF6, 24, 20, token, edit) + struct.pack("<HHBBHI", 0, 0x3F4, 3, 0, 0, 8)
+    user = struct.pack("<HHIIII", 0, 0x0FF6, 24, 20, token, edit) + struct.pack(
+        "<HHBBHI", 0, 0x3F4, 3, 0, 0, 8
+    )
     return compound({"Current User": user, "PowerPoint Document": body})
