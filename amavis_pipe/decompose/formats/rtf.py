@@ -6,6 +6,8 @@ half a byte, all readings that differ are given. Leaves out: links, real picture
 [MS-OLEDS] 2.2.
 """
 
+from binascii import unhexlify
+
 from amavis_pipe.decompose import ole1
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Sink
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 MAGIC = b"{\\rt"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STEP = 1 << 16
+_TICK = 1 << 12
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
 _WORD = rb"\\(objdata|datastore|pict)(?![a-zA-Z])(-?[0-9]+)?"
 _TOKEN = (
@@ -55,22 +58,20 @@ class _Reading:
 
     groups      what is left out of nested ones
     keeps_half  whether half a byte before \\'hh goes on after it
-    differs     whether there was anything that another reading would take otherwise
+    nested      whether digits were met in nested groups, halves whether half a byte before \\'hh was
     """
 
-    __slots__ = ("data", "differs", "groups", "half", "keeps_half")
+    __slots__ = ("data", "groups", "half", "halves", "keeps_half", "nested")
 
     def __init__(self, groups: int, keeps_half: bool) -> None:
         self.groups = groups
         self.keeps_half = keeps_half
-        self.differs = False
+        self.nested = self.halves = False
         self.half = b""
         self.data = bytearray()
 
     def take(self, text: bytes) -> None:
         """Add the digits in a text."""
-        from binascii import unhexlify
-
         digits = self.half + text.translate(None, _NO_DIGITS)
         even = len(digits) & ~1
         self.half = digits[even:]
@@ -79,7 +80,7 @@ class _Reading:
     def drop_half(self) -> None:
         """Forget half a byte, if this reading does."""
         if self.half:
-            self.differs = True
+            self.halves = True
             self.half = self.half if self.keeps_half else b""
 
 
@@ -101,10 +102,8 @@ class _Reader:
         self.end, closed = self._read(start, first, True)
         self.damaged = self.damaged or not closed
         self._put(first.data)
-        if not first.differs:
-            return
-        for groups in (_STARRED, _NESTED, _ALL):
-            for keeps_half in (False, True):
+        for groups in (_STARRED, _NESTED, _ALL) if first.nested else (_STARRED,):
+            for keeps_half in (False, True) if first.halves else (False,):
                 if groups != _STARRED or keeps_half:
                     reading = _Reading(groups, keeps_half)
                     self._read(start, reading, True)
@@ -130,13 +129,15 @@ class _Reader:
     def _read(self, start: int, reading: _Reading, whole: bool, most: int = -1) -> tuple[int, bool]:
         """Read to the end of the group, or to the next object if not `whole`; where, whether it is closed."""
         view, match = self._view, self._token.match
-        depth, left_out, at = 0, 0, start
-        while at < len(view):
+        depth, left_out, at, counted = 0, 0, start, start
+        while at < len(view) and depth >= 0:
             token = match(view, at)
             if token is None:
                 break
             text, at = token[0], token.end()
-            self._charge(len(text))
+            if at - counted > _TICK:
+                self._charge(at - counted)
+                counted = at
             if text == b"{":
                 depth += 1
                 if not left_out and reading.groups == _NESTED:
@@ -144,8 +145,6 @@ class _Reader:
             elif text == b"}":
                 left_out = left_out if left_out != depth else 0
                 depth -= 1
-                if depth < 0:
-                    return at, True
             elif text[:1] == b"\\":
                 word = (token[1] or b"").lower()
                 if not whole and word in (b"objdata", b"datastore", b"pict"):
@@ -153,14 +152,14 @@ class _Reader:
                 if text == b"\\*" and depth and not left_out and reading.groups == _STARRED:
                     left_out = depth
                 at = self._control(text, word, token[2], at, reading, not left_out)
-            elif left_out:
-                reading.differs = reading.differs or bool(text.translate(None, _NO_DIGITS))
             else:
-                reading.differs = reading.differs or (depth > 0 and bool(text.translate(None, _NO_DIGITS)))
-                reading.take(text)
+                reading.nested = reading.nested or (depth > 0 and bool(text.translate(None, _NO_DIGITS)))
+                if not left_out:
+                    reading.take(text)
                 if 0 <= most <= len(reading.data):
                     return at, True
-        return at, False
+        self._charge(at - counted)
+        return at, depth < 0
 
     def _control(
         self, text: bytes, word: bytes, value: bytes | None, at: int, reading: _Reading, taken: bool
@@ -173,9 +172,7 @@ class _Reader:
         size = int(value[-10:]) if value and not value.startswith(b"-") else 0
         if taken:
             reading.drop_half()
-            raw = self._view[at : at + size]
-            self._charge(len(raw))
-            reading.data += raw
+            reading.data += self._view[at : at + size]
         return min(at + size, len(self._view))
 
     def _put(self, data: bytearray) -> None:
