@@ -99,6 +99,7 @@ CONTAINERS = {
     "application/applefile": "applefile",
     "application/x-ole-storage": "ole",
     "application/x-mso": "activemime",
+    "text/xml": "officexml",
     "text/rtf": "rtf",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
