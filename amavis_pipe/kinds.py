@@ -33,7 +33,6 @@ STARTS = (
     (0, b"MZ", "application/x-dosexec"),
     (0, b"\x7fELF", "application/x-executable"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
-    (0, b"{\\rtf", "text/rtf"),
     (0, b"RIFF", "application/x-riff"),
     (0, b"OggS", "application/ogg"),
     (0, b"fLaC", "audio/flac"),
@@ -50,6 +49,8 @@ STARTS = (
     (0, b"wOF", "font/woff"),
     (0, b"%!PS", "application/postscript"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
+    (0, b"{\\rt", "text/rtf"),
+    (0, b"ActiveMime", "application/x-mso"),
     (0, b"PK\3\4", "application/zip"),
     (0, b"PK\5\6", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),
@@ -123,6 +124,10 @@ CONTAINERS = {
     "application/x-sis": "sis",
     "application/x-dosexec": "sfx",
     "application/x-executable": "sfx",
+    "application/x-ole-storage": "ole",
+    "application/x-mso": "activemime",
+    "text/xml": "officexml",
+    "text/rtf": "rtf",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 

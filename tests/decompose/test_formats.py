@@ -101,7 +101,7 @@ def test_the_table_for_people_shows_what_is_there():
 
 def test_the_key_of_facts_knows_the_library(no_libarchive):
     assert "libarchive missing" in registry.versions()
-    assert registry.watched()[0] == "/nowhere/libarchive.so.13"
+    assert "/nowhere/libarchive.so.13" in registry.watched()
 
 
 def test_a_library_that_comes_or_goes_changes_the_key_of_facts(monkeypatch):

@@ -1,9 +1,10 @@
 """TNEF (winmail.dat): attachments, messages in it, and the texts of the message ([MS-OXTNEF]).
 
 Checksums and counts are not believed, levels neither; of a file cut off, what came is kept. Sources:
-[MS-OXTNEF] 2.1, [MS-OXRTFCP] 3.1 (compressed RTF), [MS-OXPROPS].
+[MS-OXTNEF] 2.1, [MS-OXPROPS].
 """
 
+from amavis_pipe.decompose import lzfu
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Sink
 
 TYPE_CHECKING = False
@@ -31,15 +32,6 @@ _RTF = 0x1009
 _NAMING = (0x3707, 0x3704, 0x370C, 0x3001)
 _CLASS = b"\0\0\0\0\xc0\0\0\0\0\0\0\x46"
 """How the class of an object goes on after its first four bytes."""
-
-_LZFU, _MELA = b"LZFu", b"MELA"
-_WINDOW = 4096
-_PRELOAD = (
-    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern "
-    b"\\fscript \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0"
-    b"\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
-)
-assert len(_PRELOAD) == 207
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
@@ -87,8 +79,8 @@ class _Entry:
         names = tuple(dict.fromkeys((*self._long, *self._others)))[:_NAMES]
         contents, self.contents = self.contents, []
         for start, end, claimed, packed in contents:
-            chunks = _expanded(view, start, end) if packed else _pieces(view, start, end)
-            sink.add(chunks, () if claimed else names, claimed)
+            chunks = _pieces(view, start, end)
+            sink.add(lzfu.expanded(chunks) if packed else chunks, () if claimed else names, claimed)
 
 
 def _attribute(view: "View", at: int) -> tuple[int, int, int]:
@@ -158,37 +150,6 @@ def _pieces(view: "View", start: int, end: int) -> "Iterator[bytes]":
         yield view[at : min(at + STEP, end)]
     if end > len(view):
         raise Broken("cut off")
-
-
-def _expanded(view: "View", start: int, end: int) -> "Iterator[bytes]":
-    """Compressed RTF as it was; the bytes as they are if they aren't that ([MS-OXRTFCP] 3.1)."""
-    kind = view[start + 8 : start + 12]
-    if kind != _LZFU:
-        yield from _pieces(view, start + 16 if kind == _MELA else start, end)
-        return
-    out = bytearray(_PRELOAD)  # what was written is the window itself
-    sent = len(_PRELOAD)
-    packed = b"".join(_pieces(view, start + 16, min(end, len(view))))
-    at = 0
-    while at < len(packed):
-        flags, at = packed[at], at + 1
-        for bit in range(8):
-            if not flags >> bit & 1:
-                out += packed[at : at + 1]
-                at += 1
-                continue
-            token, at = int.from_bytes(packed[at : at + 2], "big"), at + 2
-            if at > len(packed) or token >> 4 == len(out) % _WINDOW:
-                at = len(packed)
-                break
-            back = (len(out) - (token >> 4)) % _WINDOW
-            for _ in range((token & 15) + 2):  # byte by byte: it may run into what it writes
-                out.append(out[-back] if back <= len(out) else 0)
-        if len(out) - sent >= STEP:
-            yield bytes(out[sent:])
-            del out[: (len(out) - _WINDOW) // _WINDOW * _WINDOW]
-            sent = len(out)
-    yield bytes(out[sent:])
 
 
 def _padded(size: int) -> int:
