@@ -140,6 +140,9 @@ FAR = (
 )
 """What gives a kind away far from the beginning, or from the end: (offset, bytes, kind)."""
 _FAR_SIZE = 1024
+_OPEN = (OCTETS, PLAIN)
+_PDF, _PDF_MARK, _PDF_REACH = "application/pdf", b"%PDF-1.", 1024
+_ANYWHERE = (b"Rar!\x1a\7", b"7z\xbc\xaf\x27\x1c", b"MSCF\0\0\0\0")
 _LOOKED_INTO = ("application/zip", "application/x-dosexec", "application/x-executable", MAIL)
 """Kinds whose own readers find what is at an offset."""
 _ZIP_TAIL = (1 << 16) + 22
@@ -204,7 +207,10 @@ class Formats:
 
     def kind_of(self, blob: "Blob", claimed: bytes = b"", names: tuple[bytes, ...] = ()) -> str:
         """The kind of a part: by its beginning, by what stands far from that, or by its name."""
-        kind = detect(blob.head(HEAD), claimed, names, self.starts)
+        head = blob.head(HEAD)
+        kind = detect(head, claimed, names, self.starts)
+        if kind in _OPEN and _PDF_MARK in head[:_PDF_REACH]:
+            return _PDF  # readers look that far (ISO 32000-1 Annex H.3.4.1, note 13)
         if blob.size >= _FAR_SIZE and kind not in CONTAINERS:
             kind = _far(blob, kind)
         return _named(names, self.ends) or kind if kind == OCTETS and names else kind
@@ -226,7 +232,7 @@ def is_disguised(blob: "Blob", kind: str) -> bool:
         return True
     for step in range(0, min(blob.size, _REACH), _LOOK):
         piece = blob.at(max(0, step - 8), _LOOK + 8)
-        if b"Rar!\x1a\7" in piece or b"7z\xbc\xaf\x27\x1c" in piece:
+        if any(magic in piece for magic in _ANYWHERE):
             return True
     return False
 

@@ -171,7 +171,9 @@ class Walk:
                 self._open(part)
 
     def _is_for_child(self, part: Part) -> bool:
-        return part.kind in self._formats.opened or (part.blob is not None and is_disguised(part.blob, part.kind))
+        return part.kind in self._formats.opened or (
+            part.blob is not None and is_disguised(part.blob, part.kind)
+        )
 
     def _open(self, part: Part) -> None:
         opened = False

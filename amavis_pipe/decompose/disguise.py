@@ -5,7 +5,7 @@ the file can open it. Each becomes a part, from its beginning to its end.
 """
 
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink
-from amavis_pipe.decompose.carve import RAR, SEVEN, SUFFIXES, ZIP, extent, found
+from amavis_pipe.decompose.carve import CAB, RAR, SEVEN, SUFFIXES, ZIP, extent, found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from amavis_pipe.spool import View
 
-_KINDS = (ZIP, RAR, SEVEN)
+_KINDS = (ZIP, RAR, SEVEN, CAB)
 _MOST = 16
 
 

@@ -36,7 +36,7 @@ def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
             if archive.needs_password() and (word is None or SEVEN_ZIP.path()):
                 return LOCKED
             if word is not None:
-                archive.extractall(factory=py7zr.io.NullIOFactory())
+                archive.extractall(factory=py7zr.io.NullIOFactory())  # type: ignore[no-untyped-call]
                 archive.reset()
             _extract(archive, taker, py7zr.io.WriterFactory, py7zr.io.Py7zIO)
     except Broken as error:

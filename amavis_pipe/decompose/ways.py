@@ -174,6 +174,8 @@ def libarchive(*formats: str, filters: tuple[str, ...] = (), names: tuple[bytes,
             return LOCKED
         except Broken:
             return DAMAGED if taker.count else UNKNOWN
+        if not taker.count and names is not None:
+            taker.add((), names)  # raw: an empty file is none to it
         return WHOLE if taker.count else UNKNOWN
 
     return way

@@ -43,7 +43,9 @@ def add_locked(blob: Blob, sink: "Sink", members: "list[Header]") -> None:
         sink.unchecked("encrypted:zip")
 
 
-def _taken(blob: Blob, sink: "Sink", wanted: "set[tuple[bytes, ...]]", word: bytes) -> "set[tuple[bytes, ...]]":
+def _taken(
+    blob: Blob, sink: "Sink", wanted: "set[tuple[bytes, ...]]", word: bytes
+) -> "set[tuple[bytes, ...]]":
     """Add those of the members that the password opens; their names."""
     from amavis_pipe.decompose import libarchive
 
@@ -131,5 +133,3 @@ def _crc(value: int, byte: int) -> int:
     from zlib import crc32
 
     return crc32(bytes((byte,)), value ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
-
-

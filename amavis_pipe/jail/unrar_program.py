@@ -65,7 +65,9 @@ def _write(lib: "Any", archive: "Any", header: "Any") -> None:
     name = header.FileNameW.encode("utf-8", "surrogateescape").hex() or "-"
     out.write(b"file %d %s\n" % (header.UnpSize + (header.UnpSizeHigh << 32), name.encode()))
     result = lib.RARProcessFileW(archive.handle, lib.C_RAR_TEST, lib.ffi.NULL, lib.ffi.NULL)
-    out.write(b"whole\n" if result == lib.FLAGS_SUCCESS else b"locked\n" if result in _LOCKED else b"partial\n")
+    out.write(
+        b"whole\n" if result == lib.FLAGS_SUCCESS else b"locked\n" if result in _LOCKED else b"partial\n"
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ ALGORITHM = der(0x30, der(6, SMIME[:-1] + b"\3\x08"))
 
 
 def detect(head: bytes, claimed: bytes = b"", names: tuple[bytes, ...] = ()) -> str:
-    return kinds.detect(head, claimed, names, registry.starts())
+    return kinds.detect(head, claimed, names, registry.formats().starts)
 
 
 def compressed(data: bytes, form=der) -> bytes:

@@ -159,8 +159,8 @@ def test_passwords_of_the_mail_are_tried(monkeypatch, tmp_path):
     walk = Walk(
         Budget.of(Limits(), len(data)),
         Store(bytes(tmp_path)),
-        registry.openers(registry.starts()),
-        registry.starts(),
+        registry.openers(registry.formats()),
+        registry.formats(),
     )
     walk.file(Blob(data))
     assert len(walk.parts) == 2 and walk.findings == []

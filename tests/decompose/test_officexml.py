@@ -56,7 +56,7 @@ def test_digits_torn_apart_come_out(tag, text, take):
     ],
 )
 def test_the_kind_is_told_by_the_usual_first_lines(first):
-    assert detect(document(first=first), starts=registry.starts()) == "text/xml"
+    assert detect(document(first=first), starts=registry.formats().starts) == "text/xml"
 
 
 def test_cut_anywhere_it_is_broken_at_most(take):

@@ -75,7 +75,7 @@ def test_with_some_bytes_changed_it_is_broken_at_most(name, seed):
 
 def findings(data: bytes) -> list[str]:
     """What is said of a container taken apart in this process."""
-    known = registry.starts()
+    known = registry.formats()
     walk = Walk(Budget.of(Limits(), 1 << 20), Store(b"/var/tmp"), registry.openers(known), known)
     walk.file(Blob(data))
     return [finding.name for finding in walk.findings]

@@ -95,8 +95,8 @@ def changed(file: bytes, files: list[bytes], chance: random.Random) -> bytes:
 
 def fault(data: bytes) -> str:
     """What is wrong with how a file is taken apart, or ""."""
-    starts = registry.starts()
-    walk = Walk(Budget.of(Limits(), len(data)), Store(b"/var/tmp"), registry.openers(starts), starts)
+    formats = registry.formats()
+    walk = Walk(Budget.of(Limits(), len(data)), Store(b"/var/tmp"), registry.openers(formats), formats)
     begun = time.process_time()
     try:
         walk.file(Blob(data))

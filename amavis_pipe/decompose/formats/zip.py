@@ -6,7 +6,18 @@ believed, its stream says where it ends. The own reader costs a tenth of zipfile
 libarchive to load, and sees what these don't tell: which members are encrypted, and both names.
 """
 
-from amavis_pipe.decompose.api import CHUNK, LIBARCHIVE, Blob, Broken, Decoder, Inflate, Need, Sink, Streams, steps
+from amavis_pipe.decompose.api import (
+    CHUNK,
+    LIBARCHIVE,
+    Blob,
+    Broken,
+    Decoder,
+    Inflate,
+    Need,
+    Sink,
+    Streams,
+    steps,
+)
 from amavis_pipe.jail import programs
 
 TYPE_CHECKING = False
@@ -89,7 +100,7 @@ class Header:
         self.body = body
         fields = self.extra = _fields(extra)
         unicode_name = fields.get(_UNICODE_NAME, b"")[5:]
-        self.names = (name, unicode_name) if unicode_name else (name,)
+        self.names: tuple[bytes, ...] = (name, unicode_name) if unicode_name else (name,)
         self._widen(fields.get(_WIDE, b""))
 
     def _widen(self, wide: bytes) -> None:

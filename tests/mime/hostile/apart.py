@@ -6,6 +6,7 @@ from amavis_pipe import dissect, intake
 from amavis_pipe.budget import Budget
 from amavis_pipe.decompose import registry
 from amavis_pipe.jail import sandbox
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import Facts, Finding, Part
 from amavis_pipe.settings import Settings
 from amavis_pipe.spool import Store
@@ -14,7 +15,13 @@ from hostile import marker
 
 
 def in_process(
-    parts: list[Part], budget: Budget, folder: bytes, mode: str, memory: int, formats: Formats
+    parts: list[Part],
+    budget: Budget,
+    folder: bytes,
+    mode: str,
+    memory: int,
+    formats: Formats,
+    clues: object = None,
 ) -> tuple[list[Part], list[Finding]]:
     """What sandbox.unpack_in_child does, without the child."""
     walk = Walk(budget, Store(folder), registry.openers(formats), formats)
