@@ -31,6 +31,7 @@ STARTS = (
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (0, b"{\\rt", "text/rtf"),
     (0, b"ActiveMime", "application/x-mso"),
+    (0, b"<?mso-application", "text/xml"),
     (0, b"PK\3\4", "application/zip"),
     (0, b"PK\5\6", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),
