@@ -51,6 +51,7 @@ STARTS = (
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"{\\rt", "text/rtf"),
     (0, b"ActiveMime", "application/x-mso"),
+    (0, b"<?mso-application", "text/xml"),
     (0, b"PK\3\4", "application/zip"),
     (0, b"PK\5\6", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),

@@ -1,4 +1,4 @@
-"""Fuzzes the decoders of compound files, RTF objects and ActiveMime: `python tests/fuzz/ole.py [SECONDS] [SEED]`.
+"""Fuzzes the decoders of compound files, RTF, ActiveMime, Office XML: `python tests/fuzz/ole.py [SECONDS] [SEED]`.
 
 Files of the tests' builders are changed byte by byte, above all where tables, directories and lengths
 stand, and taken apart. What must hold for each: nothing is raised; the work stays within PATIENCE; every
@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1] / "decompose")]
 
 import office  # noqa: E402
-from built import activemime, ole, rtf  # noqa: E402
+from built import activemime, officexml, ole, rtf  # noqa: E402
 
 from amavis_pipe.budget import Budget, Limits  # noqa: E402
 from amavis_pipe.decompose import registry  # noqa: E402
@@ -28,7 +28,7 @@ PATIENCE = 8.0
 KNOWN = ("ambiguous:", "broken:", "encrypted:", "external:", "limit:", "undecoded:")
 WORDS = [
     b"{", b"}", b"{\\*\\a ", b"\\objdata ", b"\\objdata", b"\\bin9 ", b"\\bin99999999 ", b"\\'e7", b"\\pict ", b"\\*", b"\\",
-    b"01050000", b"d0cf11e0a1b11ae1", b" ", b"\\datastore ", b"{\\object", b"\\objdata0 ", b"f",
+    b"01050000", b"d0cf11e0a1b11ae1", b" ", b"\\datastore ", b"{\\object", b"\\objdata0 ", b"f", b"<!--", b"-->", b"<", b"&#10;", b"<w:binData>", b"]]>",
 ]  # fmt: skip
 NUMBERS = [0, 1, 2, 3, 5, 9, 64, 0x1000, 0x2F, 0x1011, 0x7FFFFFFF, 0xFFFFFFFA, 0xFFFFFFFE, 0xFFFFFFFF]
 
@@ -60,14 +60,19 @@ def seeds() -> list[bytes]:
         for one in ((key, cipher), (api_key, api), (weak_key, weak))
     ]
     files += [office.word(payload, key, cipher), office.slides(ole.slide_object(inner), api_key, api)]
-    files += [office.agile(payload), activemime.pack(inner), rtf.document(rtf.embedded(rtf.ole1(inner)))]
+    files += [
+        office.agile(payload),
+        activemime.pack(inner),
+        officexml.pack(inner),
+        rtf.document(rtf.embedded(rtf.ole1(inner))),
+    ]
     return files
 
 
 def changed(file: bytes, files: list[bytes], chance: random.Random) -> bytes:
     """The file after some changes."""
     data = bytearray(file)
-    is_text = data.startswith(b"{\\rt")
+    is_text = data.startswith((b"{\\rt", b"<"))
     for _ in range(chance.choice((1, 1, 2, 3, 8, 30))):
         at = chance.randrange(len(data) + 1)
         kind = chance.randrange(8)
