@@ -53,8 +53,8 @@ def test_encrypted_members_are_named_and_the_others_come_out(take, either):
     locked, plain = local(b"secret.exe", b"?" * 30, flags=1), local(b"plain.txt", b"plain")
     directory = central(b"secret.exe", b"?" * 30, 0, flags=1) + central(b"plain.txt", b"plain", len(locked))
     result = take(ended(locked + plain, directory, 2))
-    assert result.content() == [(b"secret.exe", b""), (b"plain.txt", b"plain")]
-    assert result.parts["1.1"].flags == ("encrypted",) and result.findings == [("encrypted:zip", "1")]
+    assert result.content() == [(b"plain.txt", b"plain"), (b"secret.exe", b"")]
+    assert result.parts["1.2"].flags == ("encrypted",) and result.findings == [("encrypted:zip", "1")]
 
 
 @pytest.mark.parametrize(("here", "there"), [(1, 0), (0, 1)], ids=["local", "directory"])
