@@ -9,7 +9,7 @@ import sys
 
 from amavis_pipe import __version__
 from amavis_pipe.decompose.api import Need
-from amavis_pipe.kinds import Formats, is_disguised
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import Part
 from amavis_pipe.subtree import is_volume
 from amavis_pipe.walk import Decoder
@@ -55,7 +55,7 @@ def openers(known: Formats) -> "Openers":
             yield JOINER
         for name in known.opened.get(part.kind, ()):
             yield from (one for one in _decoders(_module(name)) if part.kind in one.kinds)
-        if part.blob is not None and is_disguised(part.blob, part.kind):
+        if part.blob is not None and known.is_disguised(part.blob, part.kind):
             from amavis_pipe.decompose.disguise import DISGUISED
 
             yield DISGUISED
