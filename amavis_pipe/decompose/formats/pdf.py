@@ -115,7 +115,7 @@ def _decrypted(pdf: object) -> bytes:
 
 def _passwords(sink: Sink) -> "Iterator[str]":
     """The passwords to try besides none."""
-    for password in getattr(sink, "passwords", tuple)():
+    for password in sink.passwords():
         yield password.decode("utf-8", "replace")
 
 
