@@ -92,8 +92,7 @@ def _asked_for(text: bytes) -> "Iterator[bytes]":
 
 
 def _quoted(text: bytes) -> "Iterator[bytes]":
-    for found in _QUOTED.findall(text):
-        yield found
+    yield from _QUOTED.findall(text)
 
 
 def _with_digit(text: bytes) -> "Iterator[bytes]":
