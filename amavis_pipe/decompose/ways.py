@@ -192,9 +192,10 @@ def stream(job: str, names: tuple[bytes, ...]) -> "Way":
     def way(blob: Blob, taker: Taker, password: bytes) -> str:
         run = taker.sink.run(job)
         chunks = _begun(run)
-        if chunks is None:
-            return _said(run)
-        taker.add(chunks, names)
+        if chunks is not None:
+            taker.add(chunks, names)
+        elif run.status == 0:
+            taker.add((), names)
         return _said(run)
 
     return way
