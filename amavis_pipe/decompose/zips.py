@@ -38,7 +38,8 @@ def add_locked(blob: Blob, sink: "Sink", members: "list[Header]") -> None:
         if not left or tried >= _WORDS:
             break
     for names in left:
-        sink.add((), names, flags=("encrypted",))
+        if not sink.walk.has_named(sink.path, names):  # only one of its headers calls it encrypted
+            sink.add((), names, flags=("encrypted",))
     if left:
         sink.unchecked("encrypted:zip")
 
