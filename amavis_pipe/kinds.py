@@ -213,8 +213,8 @@ class Formats:
         """Whether there may be an archive somewhere in what is of another kind, or none.
 
         What unpackers look for: the end of a zip near the end, the beginning of others not too far from the
-        beginning. In what is opened as a container anyway only a zip that ends just where that does counts: any
-        other is a member.
+        beginning. In what is opened as a container anyway only a zip that ends just where that does counts:
+        any other is a member.
         """
         if kind in _LOOKED_INTO:
             return False

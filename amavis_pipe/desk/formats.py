@@ -1,7 +1,7 @@
 """The command `formats`: what can be unpacked, by what, and what of that is there; and the table in docs/.
 
-As a program it writes that table, for the checkout it lies in: `python -m amavis_pipe.desk.formats FILE`, with
---check only to see whether the file is what it would write.
+As a program it writes that table, for the checkout it lies in: `python -m amavis_pipe.desk.formats FILE`,
+with --check only to see whether the file is what it would write.
 """
 
 import os
@@ -14,10 +14,11 @@ HEAD = ("FORMAT", "KINDS", "DECODER", "FOUND", "DEBIAN PACKAGE")
 OWN = "built in"
 _TITLE = "Formats that are opened"
 _INTRO = """\
-Each format is one file in ``amavis_pipe/decompose/formats/``. Its decoders are tried in the order shown, or, where it
-says so in the file, all of them. *Built in* needs nothing but Python. What isn't installed is passed over; if nothing
-is left, the part goes to the scanners as it is, and the mail is *unchecked* (``undecoded:FORMAT``). The limits of
-``[limits]`` hold for every format: depth, files, quota, seconds, memory.
+Each format is one file in ``amavis_pipe/decompose/formats/``. Its decoders are tried in the order shown,
+or, where it says so in the file, all of them. *Built in* needs nothing but Python. What isn't installed is
+passed over; if nothing is left, the part goes to the scanners as it is, and the mail is *unchecked*
+(``undecoded:FORMAT``). The limits of ``[limits]`` hold for every format: depth, files, quota, seconds,
+memory.
 
 Made by ``python -m amavis_pipe.desk.formats docs/formats.rst``."""
 _COLUMNS = ("Format", "Kinds", "Decoder", "Needs", "Limits", "Tested by")
@@ -45,8 +46,10 @@ def page(tests: str) -> str:
     lines = [_TITLE, "=" * len(_TITLE), "", _INTRO, "", ".. list-table::", "   :header-rows: 1", ""]
     rows = [_COLUMNS, *(_cells(one, tests) for one in registry.table())]
     for row in rows:
-        lines += [f"   {'-' if number else '* -'} {cell}" if not number else f"     - {cell}"
-                  for number, cell in enumerate(row)]
+        lines += [
+            f"   {'-' if number else '* -'} {cell}" if not number else f"     - {cell}"
+            for number, cell in enumerate(row)
+        ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -54,7 +57,9 @@ def _cells(one: registry.Row, tests: str) -> tuple[str, ...]:
     ways = ([OWN] if one.is_own or not one.needs else []) + [name for name, _, _ in one.needs]
     packages = dict.fromkeys(package or f"pip: {name}" for name, _, package in one.needs)
     limits = "all of [limits]" + (", [passwords]" if one.tries_passwords else "")
-    files = [name for name in (f"built/{one.file}.py", f"test_{one.file}.py") if os.path.exists(f"{tests}/{name}")]
+    files = [
+        name for name in (f"built/{one.file}.py", f"test_{one.file}.py") if os.path.exists(f"{tests}/{name}")
+    ]
     tested = ", ".join(["test_every_format.py", *files])
     return (one.name, ", ".join(one.kinds), ", ".join(ways), ", ".join(packages) or "nothing", limits, tested)
 

@@ -19,14 +19,20 @@ _DIGITS = b"0123456789"
 
 
 class Program:
-    """A program that may be there: its file's names, best first, and the Debian package that has it."""
+    """A program that may be there: its file's names, best first, and the Debian package that has it.
 
-    __slots__ = ("files", "name", "package")
+    reads  what it needs to read besides itself, the system's libraries and its input
+    """
 
-    def __init__(self, name: str, package: str, files: tuple[str, ...] = ()) -> None:
+    __slots__ = ("files", "name", "package", "reads")
+
+    def __init__(
+        self, name: str, package: str, files: tuple[str, ...] = (), reads: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
         self.package = package
         self.files = files or (name,)
+        self.reads = reads
 
     def places(self) -> tuple[str, ...]:
         """Where it may be."""
@@ -111,8 +117,10 @@ class Job:
 
 
 SEVEN_ZIP = Program("7zz", "7zip", ("7zz", "7z", "7za"))
-UNAR = Program("unar", "unar")
-LSAR = Program("lsar", "unar")
+_USERS = ("/etc/passwd", "/etc/nsswitch.conf")
+"""GNUstep ends a program that can't tell its user's name, as soon as it reads a date or a number."""
+UNAR = Program("unar", "unar", reads=_USERS)
+LSAR = Program("lsar", "unar", reads=_USERS)
 UNRAR = Script("unrar2-cffi", "", "unrar_program.py", "unrar/cffi/__init__.py", "unrar/cffi/unrarlib.py")
 LHASA = Program("lhasa", "lhasa")
 CABEXTRACT = Program("cabextract", "cabextract")
