@@ -121,11 +121,12 @@ class Objects:
         self._held = 0
         self._read: dict[Place, tuple[Value, int]] = {}
         self._last_end = view.rfind(b"endstream")
+        self._last_object = view.rfind(b"endobj")
         self.note(self.file)
 
     def note(self, body: Body) -> None:
         """Let the objects in `body` be found by their numbers."""
-        self._reading += 4 * len(body.text)
+        self._reading += 2 * len(body.text)
         for number, at in zip(body.numbers, body.starts, strict=True):
             self._places.setdefault(number, []).append((body, at))
 
@@ -163,6 +164,7 @@ class Objects:
 
     def content(self, stream: Stream) -> "Iterator[bytes]":
         """What a stream holds, its filters undone; Broken at the point where it is damaged."""
+        self._spend(0)
         end, whole = self._end(stream)
         self._spend(end - stream.start)
         chunks = self._pieces(stream.start, end)
@@ -192,6 +194,10 @@ class Objects:
         pairs = zip(numbers[::2], numbers[1::2], strict=False)
         return Body(text, sorted((first + offset, number) for number, offset in pairs)[:_OBJECTS])
 
+    def is_spent(self) -> bool:
+        """Whether there was too much work: nothing more comes out."""
+        return self._work < 0 or self._reading < 0
+
     def number(self, value: "Value") -> int | None:
         """The number a value stands for, the last version of it, or None."""
         found = [one for one in self.versions(value) if isinstance(one, int)]
@@ -204,8 +210,7 @@ class Objects:
         if size is not None and _STREAM_END.match(view, start + size):
             return start + size, True
         if start > self._last_end:
-            end = view.find(b"endobj", start)
-            return (len(view) if end < 0 else end), False
+            return (len(view) if start > self._last_object else view.find(b"endobj", start)), False
         end = view.find(b"endstream", start)
         for mark in (b"\r\n", b"\n", b"\r"):
             if view[max(start, end - len(mark)) : end] == mark:

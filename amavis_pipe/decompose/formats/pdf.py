@@ -306,6 +306,8 @@ class _Reader:
 
     def _add(self, objects: "Objects", stream: "Stream", names: list[bytes], claimed: bytes = b"") -> None:
         """Add what a stream holds, and go on if it is damaged."""
+        if objects.is_spent():
+            raise Broken("tangled")
         kind = stream.entry.get("Subtype")
         if not claimed and isinstance(kind, str) and "/" in kind:
             claimed = kind.encode("latin-1", "replace")[:255]
