@@ -85,6 +85,7 @@ STARTS = (
     (0, b"\xa8\x03PGP", "application/pgp-encrypted"),
     (0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "application/onenote"),
     (8, b"\x19\4\0\x10", "application/x-sis"),
+    (0, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", "application/x-autoit"),
     (0, b"\0\5\x16\0", "application/applefile"),
     (0, b"\0\5\x16\7", "application/applefile"),
 )
@@ -122,6 +123,7 @@ CONTAINERS = {
     "application/onenote": "onenote",
     "application/x-sis": "sis",
     "application/x-mso": "activemime",
+    "application/x-autoit": "autoit",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 

@@ -66,7 +66,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
 
 
 def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
-    """The types, an image's before that of the file system in it, and the members, in a listing (`l -slt`)."""
+    """The types, an image's before that of the file system in it, and the members, in `7zz l -slt`."""
     head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
     kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []

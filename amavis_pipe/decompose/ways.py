@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     Way = Callable[[Blob, "Taker", bytes], str]
 
 WHOLE, DAMAGED, LOCKED, UNKNOWN, MISSING = "whole", "damaged", "locked", "unknown", "missing"
-"""How it went: all is there; something is not; a password is wanted; it's no such file; nothing can open it."""
+"""How it went: all is there; something is not; a password is wanted; it's no such file; no such library."""
 MEMBERS = 4096
 """Members of one container that a helper's listing may have."""
 SINGLY = 64

@@ -14,7 +14,6 @@ from amavis_pipe.jail.sandbox import unpack_in_child
 from amavis_pipe.model import Part
 from amavis_pipe.spool import Blob
 
-
 PROGRAMS = ("SEVEN_ZIP", "UNAR", "UNRAR", "LHASA", "CABEXTRACT", "LZOP", "LRZIP", "GZIP")
 """What needs of formats are programs, as ways calls them."""
 
