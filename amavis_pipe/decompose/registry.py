@@ -26,7 +26,7 @@ _PACKAGE = "amavis_pipe.decompose.formats."
 _ROOMS = ("mime", "decompose", "decompose/formats", "jail", "config", "scan")
 
 
-_OWN = ("zip", "tar", "ole", "pdf", "cms", "compress", "pack", "ar")
+_OWN = ("zip", "tar", "ole", "pdf")
 _LOCKABLE = ("zip", "rar", "sevenzip", "ole", "pdf", "arj", "ace", "alz", "stuffit")
 
 
