@@ -8,7 +8,11 @@ BLOCK = 1 << 18
 
 
 def pack(data: bytes, name: bytes = b"") -> bytes:
-    head = struct.pack(">HHHBBIIII", 0x1030, 0x2080, 0x0940, 1, 5, 1, 0o100644, 0, 0) + bytes((len(name),)) + name
+    head = (
+        struct.pack(">HHHBBIIII", 0x1030, 0x2080, 0x0940, 1, 5, 1, 0o100644, 0, 0)
+        + bytes((len(name),))
+        + name
+    )
     packed = MAGIC + head + struct.pack(">I", adler32(head))
     for at in range(0, len(data), BLOCK):
         block = data[at : at + BLOCK]

@@ -32,7 +32,9 @@ def file5(
 
 def rar5(*files: bytes, volume: int | None = None, more: bool = False) -> bytes:
     """An archive of these files; `volume` counts from 0, `more`: another one follows."""
-    flags = number(0) if volume is None else number(1 | 2 * bool(volume)) + (number(volume) if volume else b"")
+    flags = (
+        number(0) if volume is None else number(1 | 2 * bool(volume)) + (number(volume) if volume else b"")
+    )
     return MAGIC5 + block5(1, 0, flags) + b"".join(files) + block5(5, 0, number(int(more)))
 
 
@@ -42,7 +44,12 @@ def block4(kind: int, flags: int, fields: bytes, data: bytes = b"") -> bytes:
 
 
 def file4(
-    name: bytes, data: bytes, flags: int = 0, crc: int | None = None, size: int | None = None, mode: int = 0o100644
+    name: bytes,
+    data: bytes,
+    flags: int = 0,
+    crc: int | None = None,
+    size: int | None = None,
+    mode: int = 0o100644,
 ) -> bytes:
     told, check = len(data) if size is None else size, crc32(data) if crc is None else crc
     fields = struct.pack("<IIBIIBBHI", len(data), told, 3, check, 0x21 << 16, 29, 0x30, len(name), mode)

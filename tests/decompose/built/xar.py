@@ -6,7 +6,12 @@ import zlib
 
 
 def file(
-    number: int, name: str, at: int, data: bytes, size: int | None = None, style: str = "application/octet-stream"
+    number: int,
+    name: str,
+    at: int,
+    data: bytes,
+    size: int | None = None,
+    style: str = "application/octet-stream",
 ) -> str:
     told, check = len(data) if size is None else size, hashlib.sha1(data).hexdigest()
     return (
