@@ -12,6 +12,7 @@ from amavis_pipe.decompose.ways import (
     DAMAGED,
     LIBARCHIVE,
     LOCKED,
+    MISSING,
     UNAR,
     UNRAR,
     WHOLE,
@@ -66,6 +67,8 @@ def _checked(way: "Way") -> "Way":
 
 def _by_listing(blob: Blob, taker: Taker, password: bytes) -> str:
     """Nothing but the names of what is encrypted."""
+    if not RARFILE.path():
+        return MISSING
     listed = _listed(blob)
     if listed is None or not listed[1]:
         return DAMAGED
