@@ -102,12 +102,17 @@ class Job:
                     return None
                 line += words[1:]
                 continue
-            for mark, word in zip((b"@0", b"@1"), words, strict=False):
-                argument = argument.replace(mark, word) if argument.endswith(mark) else argument
-            if argument == b"@file":
-                argument = self.files(1)[0]
-            line.append(argument)
+            line.append(self._filled(argument, words))
         return line
+
+    def _filled(self, argument: bytes, words: tuple[bytes, ...]) -> bytes:
+        """The argument with what its mark stands for; there is none in the words."""
+        if argument == b"@file":
+            return self.files(1)[0]
+        for mark, word in zip((b"@0", b"@1"), words, strict=False):
+            if argument.endswith(mark):
+                return argument[: -len(mark)] + word
+        return argument
 
     def files(self, count: int) -> list[bytes]:
         """Names for that many input files, in order: nothing from outside is in them."""
