@@ -224,6 +224,7 @@ def take_all(taker: Taker, members: list[Member], run: "Run", one: "Callable[[Me
         for member in members:
             taker.sink.tick()
             if output.is_over() and member.size:
+                output.short = True
                 break
             taker.add(output.take(member.size), (member.name,))
         if output.is_over() and run.status == 0 and not output.short:
