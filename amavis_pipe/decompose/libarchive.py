@@ -9,7 +9,7 @@ archive_entry(3).
 
 import ctypes
 import sys
-from ctypes import c_char_p, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
+from ctypes import c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uint, c_void_p
 
 from amavis_pipe.decompose.streams import OUTPUT, Broken
 
@@ -38,6 +38,7 @@ _SHAPES: dict[str, tuple[type, tuple[type, ...]]] = {
     "archive_read_add_passphrase": (c_int, (c_void_p, c_char_p)),
     "archive_entry_filetype": (c_uint, (c_void_p,)),
     "archive_entry_hardlink": (c_char_p, (c_void_p,)),
+    "archive_entry_size": (c_int64, (c_void_p,)),
     "archive_entry_pathname": (c_char_p, (c_void_p,)),
     "archive_entry_pathname_utf8": (c_char_p, (c_void_p,)),
 }
@@ -115,8 +116,10 @@ def _entries(
         if result == _END:
             return
         _check(library, archive, result)
-        if library.archive_entry_filetype(entry) in _NO_FILES or library.archive_entry_hardlink(entry):
+        if library.archive_entry_filetype(entry) in _NO_FILES:
             continue
+        if library.archive_entry_hardlink(entry) and not library.archive_entry_size(entry):
+            continue  # the last link to a file may have its content
         if library.archive_entry_is_encrypted(entry) and not password:
             raise Locked("encrypted")
         name = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
