@@ -148,7 +148,7 @@ JOBS = {
     "cabextract-list": Job(CABEXTRACT, b"-l -s @file", b"cab"),
     "cabextract": Job(CABEXTRACT, b"-p -q -s -f @file", b"cab"),
     "lzop": Job(LZOP, b"-d -c -q @file", b"lzo"),
-    "lrzip": Job(LRZIP, b"-d -q -o - @file", b"lrz"),
+    "lrzip": Job(LRZIP, b"-d -q -m 2 -p 1 -o - @file", b"lrz"),
     "gzip": Job(GZIP, b"-d -c -q @file", b"z"),
 }
 """By the names under which a decoder asks for them."""
