@@ -21,7 +21,6 @@ from built import (
     iso,
     lha,
     lz4,
-    lzop,
     rar,
     sevenzip,
     squashfs,
@@ -340,23 +339,6 @@ def _named_xar(pairs: list[tuple[bytes, bytes]]) -> bytes:
     return xar.xar(*files, heap=heap)
 
 
-NAMED = {
-    "ar": lambda pairs: _ar(pairs),
-    "arj": lambda pairs: arj.arj(*(arj.member(name[:2000], data) for name, data in pairs)),
-    "cab": lambda pairs: cab.cab(*((name[:255], data) for name, data in pairs)),
-    "cpio": lambda pairs: cpio.cpio(*(cpio.entry(name, data) for name, data in pairs)),
-    "iso": _named_iso,
-    "lha": lambda pairs: lha.lha(*(lha.member(name[:200], data) for name, data in pairs)),
-    "rar4": lambda pairs: rar.rar4(*(rar.file4(name, data) for name, data in pairs)),
-    "rar5": lambda pairs: rar.rar5(*(rar.file5(name, data) for name, data in pairs)),
-    "7z": lambda pairs: sevenzip.seven(*((_text(name), data) for name, data in pairs)),
-    "stuffit": lambda pairs: stuffit.sit(*(stuffit.entry(name[:31], data) for name, data in pairs)),
-    "tar": lambda pairs: archives.tarred({_text(name): data for name, data in pairs}),
-    "xar": _named_xar,
-    "zip": lambda pairs: _zip(pairs),
-}
-
-
 def _ar(pairs: list[tuple[bytes, bytes]]) -> bytes:
     """Long names stand in a member of their own, as GNU has it."""
     table = b"".join(name.replace(b"\n", b" ") + b"/\n" for name, _ in pairs)
@@ -373,3 +355,20 @@ def _zip(pairs: list[tuple[bytes, bytes]]) -> bytes:
         directory += archives.central(name, data, len(body))
         body += archives.local(name, data)
     return archives.ended(body, directory, len(pairs))
+
+
+NAMED = {
+    "ar": _ar,
+    "arj": lambda pairs: arj.arj(*(arj.member(name[:2000], data) for name, data in pairs)),
+    "cab": lambda pairs: cab.cab(*((name[:255], data) for name, data in pairs)),
+    "cpio": lambda pairs: cpio.cpio(*(cpio.entry(name, data) for name, data in pairs)),
+    "iso": _named_iso,
+    "lha": lambda pairs: lha.lha(*(lha.member(name[:200], data) for name, data in pairs)),
+    "rar4": lambda pairs: rar.rar4(*(rar.file4(name, data) for name, data in pairs)),
+    "rar5": lambda pairs: rar.rar5(*(rar.file5(name, data) for name, data in pairs)),
+    "7z": lambda pairs: sevenzip.seven(*((_text(name), data) for name, data in pairs)),
+    "stuffit": lambda pairs: stuffit.sit(*(stuffit.entry(name[:31], data) for name, data in pairs)),
+    "tar": lambda pairs: archives.tarred({_text(name): data for name, data in pairs}),
+    "xar": _named_xar,
+    "zip": _zip,
+}
