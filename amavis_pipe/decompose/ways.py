@@ -246,7 +246,7 @@ def _take_singly(taker: Taker, members: list[Member], one: "Callable[[Member], R
         chunks = _begun(run)
         if chunks is not None:
             taker.add(chunks, (member.name,))
-        if run.status or (chunks is None and member.size > 0):
+        if run.status or (chunks is None and member.size):  # a name that it doesn't find is no error to 7zz
             went = DAMAGED
     return went
 
