@@ -249,7 +249,6 @@ ONE_BY_ONE = {
     "too-much": ((3, 5), [b"abcdefgh!", 0]),
     "all-but-a-bad-end": ((3, 5), [b"abcdefgh", 2]),
     "killed": ((3, 5), [b"abcdefgh", KILLED]),
-    "no-size": ((3, -1), [b"abcdefgh", 0]),
 }
 
 
@@ -265,6 +264,12 @@ def test_if_that_is_impossible_it_is_damaged(sizes, says):
     assert taken(members(*sizes), says, one=False)[0] == DAMAGED
 
 
+def test_without_sizes_they_are_not_even_asked_for_together():
+    went, parts, _ = taken(members(3, -1), [b"abc", 0], [b"de", b"fgh", 0])
+    assert went == WHOLE and parts == [(b"0", b"abc"), (b"1", b"defgh")]
+    assert taken(members(3, -1), one=False)[0] == DAMAGED
+
+
 @pytest.mark.parametrize("says", [[b"de", 2], [2], [0]], ids=["cut-off", "failed", "not-found"])
 def test_if_one_of_them_fails_it_is_damaged_and_the_others_come(says):
     went, parts, _ = taken(members(3, 5, 2), [2], [b"abc", 0], says, [b"xy", 0])
@@ -272,7 +277,7 @@ def test_if_one_of_them_fails_it_is_damaged_and_the_others_come(says):
 
 
 def test_only_so_many_are_asked_for_one_by_one():
-    went, parts, asked = taken(members(*[1] * 100), [2], *[[b"x", 0]] * SINGLY)
+    went, _, asked = taken(members(*[1] * 100), [2], *[[b"x", 0]] * SINGLY)
     assert (went, len(asked)) == (DAMAGED, SINGLY)
 
 
