@@ -23,8 +23,11 @@ def unpack(blob: Blob, sink: Sink) -> None:
     view = blob.view()
     past = taken = 0
     for at, kind in found(view, len(view), sink.tick):
-        if kind not in _KINDS or at < past or taken >= _MOST:
+        if kind not in _KINDS or at < past:
             continue
+        if taken >= _MOST:
+            sink.unchecked("undecoded:disguise")
+            break
         end = extent(view, len(view), at, kind)
         past, taken = (end if kind != RAR else at + 1), taken + 1
         sink.add_new(_pieces(view, at, end), (b"archive" + SUFFIXES[kind],), kind.encode(), ("carved",))
