@@ -110,12 +110,15 @@ def members(
 def _entries(
     library: ctypes.CDLL, archive: int, password: bytes
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
-    entry, buffer = c_void_p(), ctypes.create_string_buffer(OUTPUT)
+    entry, buffer, skipped = c_void_p(), ctypes.create_string_buffer(OUTPUT), False
     while True:
         result = library.archive_read_next_header(archive, ctypes.byref(entry))
+        if result == _END and skipped:
+            raise Broken("bytes were skipped")
         if result == _END:
             return
         _check(library, archive, result)
+        skipped = skipped or (result == _WARN and "kipped" in _error(library, archive))
         if library.archive_entry_filetype(entry) in _NO_FILES:
             continue
         if library.archive_entry_hardlink(entry) and not library.archive_entry_size(entry):
