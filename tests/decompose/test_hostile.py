@@ -228,3 +228,11 @@ def test_devices_and_pipes_are_no_files(name, harm, place):
     told = harm(LINKED[name](str(place / "outside")))
     assert not {b"device", b"disk", b"pipe", b"link"} & set(told.names) and not told.findings
     assert b"over a link" in told.heads
+
+
+def test_a_member_that_is_skipped_is_told_of(harm):
+    """Its header is no header: what looks for the next one finds it, and says nothing."""
+    first = hostile.cpio.entry(b"first", b"hidden").replace(b"000081A4", b"0000\xff1A4")
+    assert harm(hostile.cpio.cpio(first)).findings == {"broken:cpio"}
+    told = harm(hostile.cpio.cpio(hostile.cpio.entry(b"zeroth", b"0"), first, hostile.cpio.entry(b"second", b"2")))
+    assert told.findings == {"broken:cpio"} and {b"0", b"2"} <= set(told.heads)

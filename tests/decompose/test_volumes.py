@@ -159,7 +159,7 @@ def test_volumes_of_rar_are_read_together(names, build, take):
 @pytest.mark.parametrize("build", [rar4_volumes, rar5_volumes], ids=["rar4", "rar5"])
 @pytest.mark.parametrize("which", [0, 1], ids=["first", "second"])
 def test_a_volume_of_rar_alone_is_not_whole(which, build, take):
-    result, contents = siblings(take, **{"a__part1__rar": build(NOISE, 2000)[which]})
+    result, contents = siblings(take, a__part1__rar=build(NOISE, 2000)[which])
     assert NOISE not in contents and result.findings == [("broken:rar", "1.1")]
 
 
