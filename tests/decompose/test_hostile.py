@@ -234,5 +234,19 @@ def test_a_member_that_is_skipped_is_told_of(harm):
     """Its header is no header: what looks for the next one finds it, and says nothing."""
     first = hostile.cpio.entry(b"first", b"hidden").replace(b"000081A4", b"0000\xff1A4")
     assert harm(hostile.cpio.cpio(first)).findings == {"broken:cpio"}
-    told = harm(hostile.cpio.cpio(hostile.cpio.entry(b"zeroth", b"0"), first, hostile.cpio.entry(b"second", b"2")))
+    told = harm(
+        hostile.cpio.cpio(hostile.cpio.entry(b"zeroth", b"0"), first, hostile.cpio.entry(b"second", b"2"))
+    )
     assert told.findings == {"broken:cpio"} and {b"0", b"2"} <= set(told.heads)
+
+
+def test_names_are_data_where_members_are_asked_for_by_name(harm):
+    """A size that is a lie: what comes in a row can't be told apart."""
+    names = list(hostile.NAMES.values())
+    contents = [b"content of %d" % number for number in range(len(names))]
+    files = zip(names, contents, strict=True)
+    lies = [
+        hostile.arj.member(name, content, size=len(content) + (number == 3))
+        for number, (name, content) in enumerate(files)
+    ]
+    assert set(contents) <= set(harm(hostile.arj.arj(*lies)).heads)
