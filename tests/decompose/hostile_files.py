@@ -217,6 +217,26 @@ def xar_nested() -> bytes:
     return xar.xar(folder * count + "</file>" * count)
 
 
+def wide_xz() -> bytes:
+    """A stream that wants a dictionary of 4 GiB, and to which any would do."""
+    packed = bytearray(lzma.compress(b"plain", preset=0))
+    packed[16] = 40
+    packed[20:24] = struct.pack("<I", zlib.crc32(packed[12:20]))
+    return bytes(packed)
+
+
+def wide_7z() -> bytes:
+    """The same in a 7z."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 16}]
+    packed = lzma.compress(b"plain", lzma.FORMAT_RAW, filters=filters)
+    return sevenzip.seven(("file", b"plain"), coder=b"\x21\x21\1\x28", packed=packed)
+
+
+def wide_zstd() -> bytes:
+    """The same with a window of 2 GiB."""
+    return zstd.MAGIC + b"\0\xa8" + zstd.block(0, 5, True) + b"plain"
+
+
 def seven_of_one() -> bytes:
     """A 7z that says it has 2^40 files."""
     head = b"\1\5" + sevenzip.number(1 << 40) + b"\x11" + sevenzip.number(3) + b"\0a\0\0"

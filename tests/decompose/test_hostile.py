@@ -154,6 +154,16 @@ def test_what_runs_in_circles_ends_and_is_told(build, harm):
     assert harm(build()).findings
 
 
+WIDE = {"xz": hostile.wide_xz, "7z": hostile.wide_7z, "zstd": hostile.wide_zstd}
+
+
+@pytest.mark.parametrize("build", WIDE.values(), ids=WIDE)
+def test_what_wants_gigabytes_is_opened_without_or_told_of(build, harm):
+    told = harm(build())
+    assert told.heads == [b"plain"] or told.findings <= {"limit:memory", *(f"broken:{name}" for name in WIDE)}
+    assert told.heads or told.findings
+
+
 DEEP = {
     "gzip": hostile.archives.gzipped,
     "zip": lambda data: hostile.archives.zipped({"a": data}),
