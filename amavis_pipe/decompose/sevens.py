@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from amavis_pipe.walk import Entry
 
+_PIECE = 1 << 20
 PY7ZR = Need("py7zr", "python3-py7zr", python_module("py7zr"))
 
 
@@ -30,6 +31,7 @@ def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
         import py7zr
     except ImportError:
         return MISSING
+    vars(py7zr.py7zr)["get_memory_limit"] = lambda: _PIECE  # else it makes up to 128 MB of a member at once
     word = password.decode("utf-8", "replace") or None
     try:
         with Foreign(), py7zr.SevenZipFile(open_file(blob), password=word) as archive:
