@@ -102,13 +102,13 @@ def members(
             _check(library, archive, library.archive_read_open_memory(archive, address, len(view)))
             if formats == ("raw",) and library.archive_filter_count(archive) < _WITH_FILTER:
                 raise Broken("not compressed")  # it would be given as it is, as its own content
-            yield from _entries(library, archive, password)
+            yield from _entries(library, archive, password, "iso9660" in formats)
     finally:
         library.archive_read_free(archive)
 
 
 def _entries(
-    library: ctypes.CDLL, archive: int, password: bytes
+    library: ctypes.CDLL, archive: int, password: bytes, image: bool
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
     entry, buffer, skipped = c_void_p(), ctypes.create_string_buffer(OUTPUT), False
     while True:
@@ -122,7 +122,9 @@ def _entries(
         if library.archive_entry_filetype(entry) in _NO_FILES:
             continue
         if library.archive_entry_hardlink(entry) and not library.archive_entry_size(entry):
-            continue  # the last link to a file may have its content
+            # the last link to a file may have its content; in an image what begins at one place may be longer
+            skipped = skipped or image
+            continue
         if library.archive_entry_is_encrypted(entry) and not password:
             raise Locked("encrypted")
         name = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
