@@ -217,6 +217,35 @@ def xar_nested() -> bytes:
     return xar.xar(folder * count + "</file>" * count)
 
 
+def seven_bomb(members: int = 1) -> bytes:
+    """128 MiB of zeros by LZMA2, in one folder."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+    content = bytes(ZEROS)
+    packed = lzma.compress(content, lzma.FORMAT_RAW, filters=filters)[:-1] * 2 + b"\0"
+    pieces = [bytes(2 * ZEROS // members)] * members
+    return sevenzip.seven(
+        *((f"{number}", piece) for number, piece in enumerate(pieces)), coder=b"\x21\x21\1\x10", packed=packed
+    )
+
+
+def cab_bomb() -> bytes:
+    """2 GiB of zeros by MSZIP, each block of 32 KiB begun anew."""
+    piece = b"CK" + archives.deflated(bytes(cab.BLOCK))
+    sizes = struct.pack("<HH", len(piece), cab.BLOCK)
+    block = struct.pack("<I", cab.check(sizes, cab.check(piece))) + sizes + piece
+    count, size = 0xFFFF, 0x7FFF0000
+    name = struct.pack("<IIHHHH", size, 0, 0, 0x21, 0, 0x20) + b"file\0"
+    start = 44 + len(name)
+    head = struct.pack("<4s5I2B5H", b"MSCF", 0, start + count * len(block), 0, 44, 0, 3, 1, 1, 1, 0, 0, 0)
+    return head + struct.pack("<IHH", start, count, 1) + name + block * count
+
+
+def iso_overlapping() -> bytes:
+    """Forty files that are the same two megabytes."""
+    data = bytes(2 << 20)
+    return iso.iso(*(iso.record(b"%d.;1" % number, 21, len(data)) for number in range(40)), data=data)
+
+
 def wide_xz() -> bytes:
     """A stream that wants a dictionary of 4 GiB, and to which any would do."""
     packed = bytearray(lzma.compress(b"plain", preset=0))

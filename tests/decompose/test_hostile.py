@@ -127,6 +127,10 @@ BOMBS = {
     "files-that-overlap": (hostile.overlapping, {"limit:quota"}),
     "a-sparse-tar": (hostile.sparse_tar, {"limit:quota"}),
     "an-image-of-zeros": (hostile.image_of_zeros, {"limit:quota"}),
+    "7z": (hostile.seven_bomb, {"limit:quota"}),
+    "7z-of-many": (lambda: hostile.seven_bomb(64), {"limit:quota"}),
+    "cab": (hostile.cab_bomb, {"limit:quota"}),
+    "a-disc-that-overlaps": (hostile.iso_overlapping, {"limit:quota"}),
     "a-xar-that-overlaps": (hostile.xar_overlapping, {"limit:quota"}),
 }
 
@@ -248,6 +252,15 @@ def test_a_member_that_is_skipped_is_told_of(harm):
         hostile.cpio.cpio(hostile.cpio.entry(b"zeroth", b"0"), first, hostile.cpio.entry(b"second", b"2"))
     )
     assert told.findings == {"broken:cpio"} and {b"0", b"2"} <= set(told.heads)
+
+
+@pytest.mark.parametrize("sizes", [(10, 3000), (3000, 10)], ids=["short-first", "long-first"])
+def test_files_that_begin_at_one_place_are_all_found(sizes, harm):
+    """libarchive takes them for one."""
+    data = bytes(range(256)) * 20
+    records = [hostile.iso.record(b"%d.;1" % number, 21, size) for number, size in enumerate(sizes)]
+    told = harm(hostile.iso.iso(*records, data=data))
+    assert told.bytes == 3010 and told.findings == set()
 
 
 def test_names_are_data_where_members_are_asked_for_by_name(harm):

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from amavis_pipe.budget import Budget, Limits
+from amavis_pipe.budget import Budget, LimitHit, Limits
 from amavis_pipe.decompose.cabextract import read as read_cabextract
 from amavis_pipe.decompose.seven_zip import read as read_7zz
 from amavis_pipe.decompose.streams import Broken
@@ -26,6 +26,7 @@ from amavis_pipe.decompose.ways import (
 )
 from amavis_pipe.jail.wire import KILLED
 from amavis_pipe.jail.wire import MISSING as NO_PROGRAM
+from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.spool import Blob, Store
 from amavis_pipe.walk import Decoder, Walk
 
@@ -203,7 +204,11 @@ def test_what_a_foreign_library_raises_is_broken(error):
         raise error
 
 
-@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), Broken("as it is")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), KeyboardInterrupt(), Broken("as it is"), LimitHit("quota"), SpoolTrouble("x")],
+    ids=repr,
+)
 def test_what_is_not_its_fault_passes(error):
     with pytest.raises(type(error)) as caught, Foreign():
         raise error
