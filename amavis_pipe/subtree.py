@@ -79,7 +79,7 @@ class Memory:
 
 
 def is_volume(name: bytes) -> bool:
-    """Whether a file so named may be a piece of an archive in several: a.z01, a.r00, a.001, a.part1.rar, a.part1."""
+    """Whether a file so named may be a piece of an archive in several: a.z01, a.r00, a.001, a.part1(.rar)."""
     stem, _, end = name.strip().lower().rpartition(b".")
     if end in (b"rar", b"exe", b"7z", b"zip"):
         piece = stem.rpartition(b".")[2]

@@ -1,7 +1,7 @@
 """Archives in what is something else: behind a picture, after junk, or two formats in one file.
 
-Unpackers look for the beginning, or from the end, of what they know, whatever stands around it; so whoever gets
-the file can open it. Each becomes a part, from its beginning to its end.
+Unpackers look for the beginning, or from the end, of what they know, whatever stands around it; so whoever
+gets the file can open it. Each becomes a part, from its beginning to its end.
 """
 
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink
@@ -19,7 +19,7 @@ _ZIP_END, _ZIP_TAIL = b"PK\5\6", (1 << 16) + 22
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
-    """The archives, as bytes; `broken:zip` for the last piece of a zip in several, if the others aren't there."""
+    """The archives, as bytes; `broken:zip` for a zip's last piece, if the others aren't there."""
     view = blob.view()
     past = taken = 0
     for at, kind in found(view, len(view), sink.tick):

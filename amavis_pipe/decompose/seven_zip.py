@@ -23,7 +23,7 @@ _ENCRYPTED = b"Cannot open encrypted archive"
 _PROGRAMS = (b"PE", b"ELF", b"MachO", b"COFF", b"TE", b"")
 """What 7zz shows the sections of, and what is no type."""
 _ODD = (b"\nERROR", b"\nWARNING", b"\nOffset = ")
-"""What an honest archive without any member has none of: the last, that it doesn't begin where the file does."""
+"""What an honest archive without members has none of; the last: it doesn't begin where the file does."""
 _FIRST = (b"Path = ", b"Size = ")
 """How a member's lines begin."""
 _FOLDERS = (b"Folder = +", b"Alternate Stream = +")
@@ -68,7 +68,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
 
 
 def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
-    """The types, of an image first and then of the file system in it, and the members, in a listing (`l -slt`)."""
+    """The types, of an image and then of the file system in it, and the members, in a listing (`l -slt`)."""
     head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
     kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []

@@ -83,7 +83,7 @@ def _whole(first: bytes, rest: "Iterator[bytes]") -> "Iterator[bytes]":
 
 
 def is_likely(view: "View", member: "Header", word: bytes) -> bool:
-    """Whether the password passes the test that is cheap: of wrong ones one in 256 does, or in 65536 for AES."""
+    """Whether the password passes the test that is cheap: one wrong one in 256 does, or in 65536 for AES."""
     if member.flags & _STRONG:
         return False
     if member.method == _METHOD_AES:

@@ -147,7 +147,7 @@ def read(line: bytes) -> Event | None:
     return shape[1](*words[1:])
 
 
-def _words(event: Event) -> list[str]:
+def _words(event: Event) -> list[str]:  # noqa: PLR0911 - one for each kind
     match event:
         case Jailed():
             return ["jailed", str(event.landlock), str(int(event.seccomp))]
