@@ -1,8 +1,8 @@
 """What may be the password of an archive that came by mail: the site's list, then words of the mail itself.
 
 Whoever sends an encrypted archive to be opened has to tell the password, mostly in the same mail: behind a
-word for it, in quotes, or as a word with a digit in it. Those come first. A password is tried as it stands and
-without what punctuation is around it.
+word for it, in quotes, or as a word with a digit in it. Those come first. A password is tried as it stands
+and without what punctuation is around it.
 """
 
 import re

@@ -26,7 +26,7 @@ PY7ZR = Need("py7zr", "python3-py7zr", python_module("py7zr"))
 
 
 def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
-    """What py7zr finds; an encrypted archive is left to 7zz, which is faster with passwords, if it is there."""
+    """What py7zr finds; an encrypted archive is left to 7zz, which tries passwords faster, where it is."""
     try:
         import py7zr
     except ImportError:

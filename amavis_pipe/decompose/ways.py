@@ -3,7 +3,8 @@
 A way is a function of (blob, taker, password) that hands what it finds to a Taker and returns how it went.
 Libraries come first: a helper program costs ten to thirty milliseconds to start. Helpers write all members in
 a row to their standard output, where they are told apart by the sizes of the listing; if these don't hold,
-members are asked for one by one. Nothing is believed that a listing says of sizes: the budget is charged as bytes come.
+members are asked for one by one. Nothing is believed that a listing says
+of sizes: the budget is charged as bytes come.
 """
 
 from amavis_pipe.budget import LimitHit
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     Way = Callable[[Blob, "Taker", bytes], str]
 
 WHOLE, DAMAGED, LOCKED, UNKNOWN, MISSING = "whole", "damaged", "locked", "unknown", "missing"
-"""How a way went: all is there; something isn't; a password is wanted; it is no such file; no such library."""
+"""How a way went: all is there; something isn't; a password is wanted; no such file; no such library."""
 MEMBERS = 4096
 """Members of one container that a helper's listing may have."""
 SINGLY = 64
