@@ -79,12 +79,14 @@ class Memory:
 
 
 def is_volume(name: bytes) -> bool:
-    """Whether a file so named may be a piece of an archive in several: a.z01, a.r00, a.001, a.part1.rar."""
+    """Whether a file so named may be a piece of an archive in several: a.z01, a.r00, a.001, a.part1(.rar)."""
     stem, _, end = name.strip().lower().rpartition(b".")
     if end in (b"rar", b"exe", b"7z", b"zip"):
         piece = stem.rpartition(b".")[2]
         return piece.startswith((b"part", b"vol")) and piece.lstrip(b"partvol").isdigit()
-    return len(end) >= 2 and end[-2:].isdigit() and end[:-2].strip(b"zrscap0123456789") == b""
+    letters = end.rstrip(b"0123456789")
+    digits = len(end) - len(letters)
+    return (digits > 0 and letters == b"part") or (digits > 1 and letters.strip(b"zrscapx0123456789") == b"")
 
 
 def _bytes(parts: list[Part]) -> int:

@@ -45,9 +45,9 @@ class Site:
         self.opened = 0
         real = sandbox.unpack_in_child
 
-        def counted(parts, *rest, **more):
+        def counted(parts, *rest, **named):
             self.opened += len(parts)
-            return real(parts, *rest, **more)
+            return real(parts, *rest, **named)
 
         monkeypatch.setattr(sandbox, "unpack_in_child", counted)
 

@@ -16,8 +16,8 @@ def read(shown: bytes) -> list[Member]:
     """The members in a listing of `cabextract -l`: lines of "size | date time | name"."""
     members: list[Member] = []
     for line in shown.split(b"\n"):
-        size, bar, rest = line.partition(b"|")
-        name = rest.partition(b"|")[2].strip()
-        if bar and size.strip().isdigit() and name and len(members) < MEMBERS:
-            members.append(Member(name, int(size), name))
+        size, _, rest = line.partition(b"|")
+        _, bar, name = rest.partition(b"|")
+        if bar and size.strip().isdigit() and len(members) < MEMBERS:
+            members.append(Member(name.strip(), int(size), b""))
     return members

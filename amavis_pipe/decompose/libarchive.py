@@ -9,7 +9,7 @@ archive_entry(3).
 
 import ctypes
 import sys
-from ctypes import c_char_p, c_int, c_size_t, c_ssize_t, c_uint, c_void_p
+from ctypes import c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_uint, c_void_p
 
 from amavis_pipe.decompose.streams import OUTPUT, Broken
 
@@ -38,6 +38,7 @@ _SHAPES: dict[str, tuple[type, tuple[type, ...]]] = {
     "archive_read_add_passphrase": (c_int, (c_void_p, c_char_p)),
     "archive_entry_filetype": (c_uint, (c_void_p,)),
     "archive_entry_hardlink": (c_char_p, (c_void_p,)),
+    "archive_entry_size": (c_int64, (c_void_p,)),
     "archive_entry_pathname": (c_char_p, (c_void_p,)),
     "archive_entry_pathname_utf8": (c_char_p, (c_void_p,)),
 }
@@ -101,21 +102,28 @@ def members(
             _check(library, archive, library.archive_read_open_memory(archive, address, len(view)))
             if formats == ("raw",) and library.archive_filter_count(archive) < _WITH_FILTER:
                 raise Broken("not compressed")  # it would be given as it is, as its own content
-            yield from _entries(library, archive, password)
+            yield from _entries(library, archive, password, "iso9660" in formats)
     finally:
         library.archive_read_free(archive)
 
 
 def _entries(
-    library: ctypes.CDLL, archive: int, password: bytes
+    library: ctypes.CDLL, archive: int, password: bytes, image: bool
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
-    entry, buffer = c_void_p(), ctypes.create_string_buffer(OUTPUT)
+    entry, buffer, skipped = c_void_p(), ctypes.create_string_buffer(OUTPUT), False
     while True:
         result = library.archive_read_next_header(archive, ctypes.byref(entry))
+        if result == _END and skipped:
+            raise Broken("bytes were skipped")
         if result == _END:
             return
         _check(library, archive, result)
-        if library.archive_entry_filetype(entry) in _NO_FILES or library.archive_entry_hardlink(entry):
+        skipped = skipped or (result == _WARN and "kipped" in _error(library, archive))
+        if library.archive_entry_filetype(entry) in _NO_FILES:
+            continue
+        if library.archive_entry_hardlink(entry) and not library.archive_entry_size(entry):
+            # the last link to a file may have its content; in an image what begins at one place may be longer
+            skipped = skipped or image
             continue
         if library.archive_entry_is_encrypted(entry) and not password:
             raise Locked("encrypted")

@@ -23,7 +23,7 @@ _NEAR = 8
 """So many words behind a word for "password" come first."""
 _ASKS = re.compile(
     rb"(?i)pass(?:w|phrase|code|\b|:)|\bpwd?\b|\bpin\b|kennwort|pa\xc3\x9fwort|mot de passe|contrase|senha|"
-    rb"has\xc5\x82o|haslo|lozinka|parol|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb|"
+    rb"has\xc5\x82o|haslo|lozinka|parol|\xd0[\x9f\xbf]\xd0[\x90\xb0](?:\xd1\x80|\xd0\xa0)\xd0[\x9e\xbe]\xd0[\x9b\xbb]|"
     rb"\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|wachtwoord|\bkey\b|\bcode\b"
 )
 _QUOTED = re.compile(rb"[\"'`\xab\xbb]([^\"'`\r\n\xab\xbb]{3,64})[\"'`\xab\xbb]")

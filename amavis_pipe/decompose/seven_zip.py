@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ENCRYPTED = b"Cannot open encrypted archive"
 _PROGRAMS = (b"PE", b"ELF", b"MachO", b"COFF", b"TE", b"")
 """What 7zz shows the sections of, and what is no type."""
+_ODD = (b"\nERROR", b"\nWARNING", b"\nOffset = ")
+"""What an honest archive without members has none of; the last: it doesn't begin where the file does."""
 _FIRST = (b"Path = ", b"Size = ")
 """How a member's lines begin."""
 _FOLDERS = (b"Folder = +", b"Alternate Stream = +")
@@ -53,7 +55,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         if locked and not _is_right(taker, locked, password):
             return _take_open(taker, members, password)
         if not members:
-            return WHOLE if b"\nERROR" not in shown else DAMAGED
+            return DAMAGED if any(mark in shown for mark in _ODD) else WHOLE
         went = take_all(
             taker,
             members,
@@ -66,7 +68,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
 
 
 def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
-    """The types, an image's before that of the file system in it, and the members, in `7zz l -slt`."""
+    """The types, of an image and then of the file system in it, and the members, in a listing (`l -slt`)."""
     head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
     kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
     from amavis_pipe.walk import Entry
 
+_PIECE = 1 << 20
 PY7ZR = Need("py7zr", "python3-py7zr", python_module("py7zr"))
 
 
 def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
-    """What py7zr finds; an encrypted archive is left to 7zz if that is there: it tries passwords faster."""
+    """What py7zr finds; an encrypted archive is left to 7zz, which tries passwords faster, where it is."""
     try:
         import py7zr
     except ImportError:
         return MISSING
+    vars(py7zr.py7zr)["get_memory_limit"] = lambda: _PIECE  # else it makes up to 128 MB of a member at once
     word = password.decode("utf-8", "replace") or None
     try:
         with Foreign(), py7zr.SevenZipFile(open_file(blob), password=word) as archive:

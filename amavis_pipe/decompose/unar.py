@@ -23,6 +23,10 @@ _ANY = b"x"
 """A password where none is wanted: without one lsar ends in the middle of its listing."""
 
 
+_TOGETHER = 1000
+"""Members that are asked for in one run: more numbers don't fit the line by which the child asks."""
+
+
 def by_unar(blob: Blob, taker: Taker, password: bytes) -> str:
     """What unar finds."""
     return _taken(taker, password, "", ())
@@ -53,9 +57,12 @@ def _taken(taker: Taker, password: bytes, which: str, paths: tuple[str, ...]) ->
     if locked and password and not _is_right(members, one):
         return LOCKED
     went = UNKNOWN if not members and not locked else WHOLE
+    for at in range(0, len(members), _TOGETHER):
+        some = members[at : at + _TOGETHER]
+        words = [member.word for member in some]
+        if take_all(taker, some, sink.run("unar" + which, word, *words, paths=paths), one) != WHOLE:
+            went = DAMAGED
     if members:
-        words = [member.word for member in members]
-        went = take_all(taker, members, sink.run("unar" + which, word, *words, paths=paths), one)
         taker.again()
     if locked and not password:
         return LOCKED
@@ -71,7 +78,8 @@ def read(shown: bytes) -> tuple[list[Member], bool, bool]:
     except ValueError:
         return [], False, False
     members: list[Member] = []
-    for entry in told.get("lsarContents", ())[:MEMBERS]:
+    entries = told.get("lsarContents", ())
+    for entry in entries[:MEMBERS]:
         if entry.get("XADIsDirectory") or entry.get("XADIsLink") or entry.get("XADIsResourceFork"):
             continue
         size, number = entry.get("XADFileSize", -1), entry.get("XADIndex")
@@ -79,7 +87,11 @@ def read(shown: bytes) -> tuple[list[Member], bool, bool]:
             continue
         name = str(entry.get("XADFileName", "")).encode("utf-8", "replace")
         members.append(Member(name, size, b"%d" % number, bool(entry.get("XADIsEncrypted"))))
-    return members, any(member.locked for member in members), "lsarError" not in told
+    return (
+        members,
+        any(member.locked for member in members),
+        "lsarError" not in told and len(entries) <= MEMBERS,
+    )
 
 
 def _is_right(members: list[Member], one: "object") -> bool:

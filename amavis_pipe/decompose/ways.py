@@ -1,10 +1,10 @@
 """Opens a container by the first way that can, or by several: what one decoder misses another may find.
 
 A way is a function of (blob, taker, password) that hands what it finds to a Taker and returns how it went.
-Libraries come first: a helper program costs ten to thirty milliseconds to start. Helpers write all members
-in a row to their standard output, where they are told apart by the sizes of the listing; if these don't
-hold, members are asked for one by one. Nothing is believed that a listing says of sizes: the budget is
-charged as bytes come.
+Libraries come first: a helper program costs ten to thirty milliseconds to start. Helpers write all members in
+a row to their standard output, where they are told apart by the sizes of the listing; if these don't hold,
+members are asked for one by one. Nothing is believed that a listing says
+of sizes: the budget is charged as bytes come.
 """
 
 from amavis_pipe.budget import LimitHit
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     Way = Callable[[Blob, "Taker", bytes], str]
 
 WHOLE, DAMAGED, LOCKED, UNKNOWN, MISSING = "whole", "damaged", "locked", "unknown", "missing"
-"""How it went: all is there; something is not; a password is wanted; it's no such file; no such library."""
+"""How a way went: all is there; something isn't; a password is wanted; no such file; no such library."""
 MEMBERS = 4096
 """Members of one container that a helper's listing may have."""
 SINGLY = 64
@@ -225,6 +225,7 @@ def take_all(taker: Taker, members: list[Member], run: "Run", one: "Callable[[Me
         for member in members:
             taker.sink.tick()
             if output.is_over() and member.size:
+                output.short = True
                 break
             taker.add(output.take(member.size), (member.name,))
         if output.is_over() and run.status == 0 and not output.short:
@@ -246,7 +247,7 @@ def _take_singly(taker: Taker, members: list[Member], one: "Callable[[Member], R
         chunks = _begun(run)
         if chunks is not None:
             taker.add(chunks, (member.name,))
-        if run.status or (chunks is None and member.size > 0):
+        if run.status or (chunks is None and member.size):  # a name that it doesn't find is no error to 7zz
             went = DAMAGED
     return went
 

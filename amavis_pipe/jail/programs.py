@@ -106,10 +106,13 @@ class Job:
         return line
 
     def _filled(self, argument: bytes, words: tuple[bytes, ...]) -> bytes:
+        """The argument with what its mark stands for; there is none in the words."""
+        if argument == b"@file":
+            return self.files(1)[0]
         for mark, word in zip((b"@0", b"@1"), words, strict=False):
             if argument.endswith(mark):
                 return argument[: -len(mark)] + word
-        return self.files(1)[0] if argument == b"@file" else argument
+        return argument
 
     def files(self, count: int) -> list[bytes]:
         """Names for that many input files, in order: nothing from outside is in them."""
@@ -145,7 +148,7 @@ JOBS = {
     "cabextract-list": Job(CABEXTRACT, b"-l -s @file", b"cab"),
     "cabextract": Job(CABEXTRACT, b"-p -q -s -f @file", b"cab"),
     "lzop": Job(LZOP, b"-d -c -q @file", b"lzo"),
-    "lrzip": Job(LRZIP, b"-d -q -o - @file", b"lrz"),
+    "lrzip": Job(LRZIP, b"-d -q -m 2 -p 1 -o - @file", b"lrz"),
     "gzip": Job(GZIP, b"-d -c -q @file", b"z"),
 }
 """By the names under which a decoder asks for them."""

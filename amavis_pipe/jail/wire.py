@@ -147,25 +147,25 @@ def read(line: bytes) -> Event | None:
     return shape[1](*words[1:])
 
 
-def _words(event: Event) -> list[str]:
-    words = ["end"]
+def _words(event: Event) -> list[str]:  # noqa: PLR0911 - one for each kind
     match event:
         case Jailed():
-            words = ["jailed", str(event.landlock), str(int(event.seccomp))]
+            return ["jailed", str(event.landlock), str(int(event.seccomp))]
         case Opening():
-            words = ["open", event.path, event.name]
+            return ["open", event.path, event.name]
         case Listed():
-            words = _part_words(event.part, event.offset)
+            return _part_words(event.part, event.offset)
         case Finding():
-            words = ["found", event.name, event.part]
+            return ["found", event.name, event.part]
         case Failed():
-            words = ["failed", event.what, event.text.encode("utf-8", "replace")[:500].hex() or "-"]
+            return ["failed", event.what, event.text.encode("utf-8", "replace")[:500].hex() or "-"]
         case Wanted():
-            told = ",".join(word.hex() or "-" for word in event.words)
-            words = ["run", event.job, ",".join(event.paths), told or "-"]
+            words = ",".join(word.hex() or "-" for word in event.words)
+            return ["run", event.job, ",".join(event.paths), words or "-"]
         case Stop():
-            words = ["stop"]
-    return words
+            return ["stop"]
+        case End():
+            return ["end"]
 
 
 def _part_words(part: Part, offset: int) -> list[str]:

@@ -1,21 +1,22 @@
 """What the tests of formats share: a real child for a part, with libarchive and without."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from amavis_pipe.budget import Budget, Limits
-from amavis_pipe.decompose import libarchive, registry, ways
-from amavis_pipe.decompose.api import LIBARCHIVE
-from amavis_pipe.jail import programs
+from amavis_pipe.decompose import libarchive, libmagic, registry
+from amavis_pipe.decompose.api import LIBARCHIVE, Need
+from amavis_pipe.jail import helper, programs
 from amavis_pipe.jail.sandbox import unpack_in_child
 from amavis_pipe.model import Part
 from amavis_pipe.spool import Blob
 
-PROGRAMS = ("SEVEN_ZIP", "UNAR", "UNRAR", "LHASA", "CABEXTRACT", "LZOP", "LRZIP", "GZIP")
-"""What needs of formats are programs, as ways calls them."""
+MODULES = ("acefile", "brotli", "msoffcrypto", "ncompress", "olefile", "pikepdf", "py7zr", "rarfile", "unrar")
+"""Third parties' modules that decoders may import."""
 
 
 class Result:
@@ -45,23 +46,36 @@ def work():
 
 
 @pytest.fixture
-def take(work):
-    """A function: the Result of one container at "1", opened in a child with the real formats."""
+def take_all(work):
+    """A function: the Result of several containers at "1", "2" …, opened in one child with the real formats."""
     arenas = []
 
-    def take(data: bytes, *names: bytes, size: int = 1 << 20, clues=None, **limits) -> Result:
-        budget = Budget.of(Limits(**limits), size)
-        blob = Blob(data)
-        part = Part("1", names, kind=registry.formats().kind_of(blob, b"", names), size=len(data), blob=blob)
-        parts, findings = unpack_in_child([part], budget, os.fsencode(work), clues=clues)
+    def take_all(several: list[bytes], *names: bytes, size: int = 1 << 20, clues=None, **limits) -> Result:
+        budget, known = Budget.of(Limits(**limits), size), registry.formats()
+        given = []
+        for number, data in enumerate(several, 1):
+            blob = Blob(data)
+            kind = known.kind_of(blob, b"", names)
+            given.append(Part(str(number), names, kind=kind, size=len(data), blob=blob))
+        parts, findings = unpack_in_child(given, budget, os.fsencode(work), clues=clues)
         arenas.extend({one.blob.fd for one in parts if one.blob})
         assert all(one.source == "decompose" for one in findings)
         assert all(one.grade == "unchecked" for one in findings if not one.name.startswith("decrypted:"))
         return Result(parts, [(one.name, one.part) for one in findings], budget)
 
-    yield take
+    yield take_all
     for arena in arenas:
         os.close(arena)
+
+
+@pytest.fixture
+def take(take_all):
+    """The same for one container, at "1"."""
+
+    def take(data: bytes, *names: bytes, **options) -> Result:
+        return take_all([data], *names, **options)
+
+    return take
 
 
 @pytest.fixture
@@ -73,10 +87,19 @@ def no_libarchive(monkeypatch):
 @pytest.fixture
 def no_programs(monkeypatch):
     """As on a machine without any helper program."""
-    monkeypatch.setattr(programs.Program, "places", lambda self: ())
-    monkeypatch.setattr(programs.Script, "places", lambda self: ())
-    for name in PROGRAMS:
-        monkeypatch.setattr(getattr(ways, name), "places", tuple)  # bound before
+    path, names = Need.path, {job.program.name for job in programs.JOBS.values()}
+    monkeypatch.setattr(helper, "found", lambda program: "")
+    monkeypatch.setattr(Need, "path", lambda need: "" if need.name in names else path(need))
+
+
+@pytest.fixture
+def nothing_else(monkeypatch, no_libarchive):
+    """As on a machine with Python's standard library alone."""
+    monkeypatch.setattr(helper, "found", lambda program: "")
+    monkeypatch.setattr(Need, "path", lambda need: "")
+    monkeypatch.setattr(libmagic, "places", tuple)
+    for name in MODULES:
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture(params=["libarchive", "without"])

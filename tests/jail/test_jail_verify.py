@@ -69,6 +69,13 @@ LIES = {
     "findings-without-end": [*START, *["found broken:zip 1"] * 30],
     "something-after-the-end": [*START, "end", part()],
     "something-after-trouble": ["failed spool -", "jailed 7 1"],
+    "a-program-before-anything-is-opened": ["jailed 7 1", "run lsar 1 -"],
+    "a-program-for-nothing-known": [*START, "run lsar 7 -"],
+    "a-program-for-something-not-known-besides": [*START, "run lsar-volumes 1,7 -"],
+    "a-program-for-what-has-no-bytes": [*START, "run lsar 2 -"],
+    "a-second-program-before-the-first-is-run": [*START, part(), "run lsar 1.1 -", "run lsar 1.1 -"],
+    "a-program-before-the-sandbox-stands": ["run lsar 1 -"],
+    "a-stop-before-anything-is-opened": ["jailed 7 1", "stop"],
     "noise": [*START, "%s%s%s"],
     "an-end-before-the-sandbox-stands": ["end"],
 }
@@ -79,6 +86,14 @@ def test_a_lie_ends_the_reading(lines):
     told = account([*lines, "found limit:quota 1"])
     assert not told.sound
     assert "limit:quota" not in [one.name for one in told.findings]
+
+
+def test_a_program_is_given_just_the_bytes_of_the_parts_told():
+    told = account([*START, part(), part("1.2", 7, PAGE), "run lsar-volumes 1.2,1.1 78,-"])
+    wanted, blobs = told.take_wanted()
+    assert (wanted.job, wanted.words) == ("lsar-volumes", (b"x", b""))
+    assert [(blob.fd, blob.offset, blob.size) for blob in blobs] == [(99, PAGE, 7), (99, 0, 5)]
+    assert told.sound and told.take_wanted() is None
 
 
 def test_more_bytes_than_are_left_are_not_believed():

@@ -4,7 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amavis_pipe.jail.wire import LINE, End, Failed, Jailed, Listed, Opening, read, write
+from amavis_pipe.jail.wire import (
+    KILLED,
+    LINE,
+    MISSING,
+    End,
+    Failed,
+    Jailed,
+    Listed,
+    Opening,
+    Stop,
+    Wanted,
+    done,
+    read,
+    read_done,
+    write,
+)
 from amavis_pipe.model import Finding, Part
 
 paths = st.lists(st.integers(1, 9999), min_size=1, max_size=14).map(lambda steps: ".".join(map(str, steps)))
@@ -26,6 +41,13 @@ events = st.one_of(
     st.builds(Listed, parts, st.integers(-1, 1 << 40)),
     st.builds(Finding, st.just("unchecked"), words.map(lambda word: "broken:" + word), paths),
     st.builds(Failed, st.sampled_from(["sandbox", "spool"]), st.text(max_size=100)),
+    st.builds(
+        Wanted,
+        words,
+        st.lists(paths, min_size=1, max_size=9).map(tuple),
+        st.lists(st.binary(max_size=99), min_size=1, max_size=9).map(tuple),
+    ),
+    st.builds(Stop),
     st.builds(End),
 )
 
@@ -41,6 +63,16 @@ def test_what_is_written_is_read_back(event):
     line = write(event)
     assert line.endswith(b"\n") and line.count(b"\n") == 1 and len(line) <= LINE
     assert shown(read(line[:-1])) == shown(event)
+
+
+@pytest.mark.parametrize("status", [0, 1, 255, MISSING, KILLED])
+def test_the_end_of_a_helper_is_read_back(status):
+    assert read_done(done(status)) == status
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"-1\n", b"noise", b"123456\n", b"\xd9\xa1\n"], ids=repr)
+def test_any_other_answer_is_that_it_was_ended(line):
+    assert read_done(line) == KILLED
 
 
 @given(

@@ -1,8 +1,8 @@
 """rar 1.4 to 7: by the unrar library where it is installed, else by libarchive and unar together.
 
-Neither of these two finds all that the other does. rarfile lists what there is: what libarchive gives is
-all only if it is as many; and it tells what is encrypted. Files in several volumes that came as siblings
-are read together.
+Neither of these two finds all that the other does. rarfile lists what there is: what libarchive gives is all
+only if it is as many; and it tells what is encrypted. Files in several volumes that came as siblings are read
+together.
 """
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Need, Sink, open_file
@@ -13,6 +13,7 @@ from amavis_pipe.decompose.ways import (
     DAMAGED,
     LIBARCHIVE,
     LOCKED,
+    MISSING,
     UNAR,
     UNRAR,
     WHOLE,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 RARFILE = Need("rarfile", "python3-rarfile", python_module("rarfile"))
 NEEDS = (UNRAR, LIBARCHIVE, UNAR, RARFILE)
 _NAMES = 256
+_SPLIT = 0x0003
+"""Flags of a file that goes on in another volume: libarchive gives what there is of it as if it were all."""
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
@@ -60,13 +63,15 @@ def _checked(way: "Way") -> "Way":
             return went
         listed = _listed(blob)
         found = taker.count - before
-        return WHOLE if listed is None or found >= len(listed[0]) else DAMAGED
+        return WHOLE if listed is None or (found >= len(listed[0]) and not listed[2]) else DAMAGED
 
     return checked
 
 
 def _by_listing(blob: Blob, taker: Taker, password: bytes) -> str:
     """Nothing but the names of what is encrypted."""
+    if not RARFILE.path():
+        return MISSING
     listed = _listed(blob)
     if listed is None or not listed[1]:
         return DAMAGED
@@ -75,8 +80,11 @@ def _by_listing(blob: Blob, taker: Taker, password: bytes) -> str:
     return LOCKED
 
 
-def _listed(blob: Blob) -> tuple[list[bytes], list[bytes]] | None:
-    """The names of all files, and of those that are encrypted; None if that can't be told."""
+def _listed(blob: Blob) -> tuple[list[bytes], list[bytes], bool] | None:
+    """The names of all files, and of those that are encrypted, and whether one goes on in another volume.
+
+    None if that can't be told.
+    """
     try:
         import rarfile
     except ImportError:
@@ -86,8 +94,13 @@ def _listed(blob: Blob) -> tuple[list[bytes], list[bytes]] | None:
             members = [one for one in archive.infolist() if one.is_file()]
             locked = [one for one in members if one.needs_password()]
             if archive.needs_password() and not members:
-                return [], [b""]
-            return [_name(one.filename) for one in members], [_name(one.filename) for one in locked[:_NAMES]]
+                return [], [b""], False
+            split = any(one.flags & _SPLIT for one in members)
+            return (
+                [_name(one.filename) for one in members],
+                [_name(one.filename) for one in locked[:_NAMES]],
+                split,
+            )
     except Broken:
         return None
 

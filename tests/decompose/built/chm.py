@@ -1,5 +1,5 @@
 """Compiled help is not built in code: the sample is that of Debian's clamav-testfiles."""
 
 SAMPLE = "/usr/share/clamav-testfiles/clam.chm"
-NAMES = (b"clam.exe", b"clam.html")
+NAMES = (b"clam.exe.txt", b"clam.chm.hhc")
 pack = None

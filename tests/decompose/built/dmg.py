@@ -9,9 +9,10 @@ import struct
 from built import squashfs
 
 
-def dmg(image: bytes) -> bytes:
-    sectors = len(image) // 512
-    chunks = struct.pack(">II4Q", 1, 0, 0, sectors, 0, len(image))
+def dmg(image: bytes, kind: int = 1, sectors: int = 0) -> bytes:
+    """An image; `kind` 2 for a chunk of that many sectors of zeros."""
+    sectors = sectors or len(image) // 512
+    chunks = struct.pack(">II4Q", kind, 0, 0, sectors, 0, len(image) if kind == 1 else 0)
     chunks += struct.pack(">II4Q", 0xFFFFFFFF, 0, sectors, 0, len(image), 0)
     none = struct.pack(">II32s", 0, 0, b"").ljust(136, b"\0")
     mish = struct.pack(">4sIQQQII24x", b"mish", 1, 0, sectors, 0, 0, 0) + none + struct.pack(">I", 2) + chunks

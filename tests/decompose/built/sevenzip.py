@@ -19,14 +19,20 @@ def _word(value: int) -> bytes:
     return struct.pack("<I", value)
 
 
-def seven(*members: tuple[str, bytes]) -> bytes:
-    """An archive of these files, in one folder without compression; empty ones have no stream."""
+COPY = b"\1\0"
+
+
+def seven(*members: tuple[str, bytes], coder: bytes = COPY, packed: bytes | None = None) -> bytes:
+    """An archive of these files, in one folder without compression; empty ones have no stream.
+
+    `coder` is another method, of which `packed` is the output.
+    """
     full = [data for _, data in members if data]
     content = b"".join(full)
     streams = b""
     if full:
-        streams = b"\4" + b"\6\0\1\x09" + number(len(content)) + b"\0"
-        streams += b"\7\x0b\1\0\1\1\0\x0c" + number(len(content)) + b"\0"
+        streams = b"\4" + b"\6\0\1\x09" + number(len(content if packed is None else packed)) + b"\0"
+        streams += b"\7\x0b\1\0\1" + coder + b"\x0c" + number(len(content)) + b"\0"
         several = b"\x0d" + number(len(full)) if len(full) > 1 else b""
         sizes = b"\x09" + b"".join(number(len(data)) for data in full[:-1]) if len(full) > 1 else b""
         checks = b"\x0a\1" + b"".join(_word(crc32(data)) for data in full)
@@ -42,8 +48,9 @@ def seven(*members: tuple[str, bytes]) -> bytes:
     names = b"\0" + b"".join((name + "\0").encode("utf-16-le", "surrogatepass") for name, _ in members)
     files += b"\x11" + number(len(names)) + names + b"\0"
     head = b"\1" + streams + files + b"\0"
-    start = struct.pack("<QQI", len(content), len(head), crc32(head))
-    return MAGIC + _word(crc32(start)) + start + content + head
+    body = content if packed is None else packed
+    start = struct.pack("<QQI", len(body), len(head), crc32(head))
+    return MAGIC + _word(crc32(start)) + start + body + head
 
 
 def pack(data: bytes) -> bytes:
