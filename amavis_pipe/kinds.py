@@ -37,7 +37,6 @@ STARTS = (
     (0, b"OggS", "application/ogg"),
     (0, b"fLaC", "audio/flac"),
     (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
     (4, b"ftyp", "video/mp4"),
     (0, b"\x1aE\xdf\xa3", "video/x-matroska"),
     (0, b"\0\0\1\0", "image/x-icon"),
@@ -89,6 +88,7 @@ STARTS = (
     (0, b"\xa8\x03PGP", "application/pgp-encrypted"),
     (0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "application/onenote"),
     (8, b"\x19\4\0\x10", "application/x-sis"),
+    (0, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", "application/x-autoit"),
     (0, b"\0\5\x16\0", "application/applefile"),
     (0, b"\0\5\x16\7", "application/applefile"),
 )
@@ -125,15 +125,10 @@ CONTAINERS = {
     "application/pkcs7-mime": "cms",
     "application/pgp-encrypted": "openpgp",
     "application/applefile": "applefile",
-    "application/pdf": "pdf",
     "application/onenote": "onenote",
     "application/x-sis": "sis",
-    "application/x-dosexec": "sfx",
-    "application/x-executable": "sfx",
-    "application/x-ole-storage": "ole",
     "application/x-mso": "activemime",
-    "text/xml": "officexml",
-    "text/rtf": "rtf",
+    "application/x-autoit": "autoit",
 }
 """Kinds that hold other files, and the short name of their format (`undecoded:rar`)."""
 
@@ -151,7 +146,7 @@ _PDF, _PDF_MARK, _PDF_REACH = "application/pdf", b"%PDF-1.", 1024
 _ANYWHERE = (b"Rar!\x1a\7", b"7z\xbc\xaf\x27\x1c", b"MSCF\0\0\0\0")
 _LOOKED_INTO = ("application/zip", "application/x-dosexec", "application/x-executable", MAIL)
 """Kinds whose own readers find what is at an offset."""
-_ZIP_TAIL = (1 << 16) + 22
+_ZIP_END, _ZIP_TAIL = b"PK\5\6", (1 << 16) + 22
 _REACH, _LOOK = 2 << 20, 1 << 18
 """Bytes of a file in which unpackers look for a beginning; bytes that are searched together."""
 
@@ -229,23 +224,25 @@ class Formats:
             kind = _far(blob, kind)
         return _named(names, self.ends) or kind if kind == OCTETS and names else kind
 
+    def is_disguised(self, blob: "Blob", kind: str) -> bool:
+        """Whether there may be an archive somewhere in what is of another kind, or none.
 
-def is_disguised(blob: "Blob", kind: str) -> bool:
-    """Whether there may be an archive somewhere in what is of another kind, or none: behind, or at an offset.
+        What unpackers look for: the end of a zip near the end, the beginning of others not too far from the
+        beginning. In what is opened as a container anyway only a zip that ends just where that does counts:
+        any other is a member.
+        """
+        if kind in _LOOKED_INTO:
+            return False
+        tail = blob.at(max(0, blob.size - _ZIP_TAIL), _ZIP_TAIL)
+        end = tail.rfind(_ZIP_END)
+        if kind != OCTETS and (kind in CONTAINERS or kind in self.opened):
+            return end >= 0 and end + 22 + int.from_bytes(tail[end + 20 : end + 22], "little") == len(tail)
+        return end >= 0 or _has_beginning(blob)
 
-    What unpackers look for: the end of a zip near the end, the beginning of others not too far from the
-    beginning.
-    """
-    if kind in _LOOKED_INTO:
-        return False
-    tail = blob.at(max(0, blob.size - _ZIP_TAIL), _ZIP_TAIL)
-    end = tail.rfind(b"PK\5\6")
-    if kind in CONTAINERS:  # a zip within is a member, unless it is what ends there
-        return end >= 0 and end + 22 + int.from_bytes(tail[end + 20 : end + 22], "little") == len(tail)
-    if end >= 0:
-        return True
-    for step in range(0, min(blob.size, _REACH), _LOOK):
-        piece = blob.at(max(0, step - 8), _LOOK + 8)
+
+def _has_beginning(blob: "Blob") -> bool:
+    for start in range(0, min(blob.size, _REACH), _LOOK):
+        piece = blob.at(max(0, start - 8), _LOOK + 8)
         if any(magic in piece for magic in _ANYWHERE):
             return True
     return False

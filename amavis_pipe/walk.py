@@ -6,7 +6,7 @@ is in `deferred`. A decoder sees only a Blob and a Sink, so it can forget no lim
 """
 
 from amavis_pipe.budget import Budget, LimitHit
-from amavis_pipe.kinds import CONTAINERS, Formats, is_disguised
+from amavis_pipe.kinds import CONTAINERS, Formats
 from amavis_pipe.model import Finding, Part
 
 TYPE_CHECKING = False
@@ -171,9 +171,8 @@ class Walk:
                 self._open(part)
 
     def _is_for_child(self, part: Part) -> bool:
-        return part.kind in self._formats.opened or (
-            part.blob is not None and is_disguised(part.blob, part.kind)
-        )
+        known, blob = self._formats, part.blob
+        return part.kind in known.opened or (blob is not None and known.is_disguised(blob, part.kind))
 
     def _open(self, part: Part) -> None:
         opened = False

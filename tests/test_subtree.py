@@ -45,9 +45,9 @@ class Site:
         self.opened = 0
         real = sandbox.unpack_in_child
 
-        def counted(parts, *rest):
+        def counted(parts, *rest, **more):
             self.opened += len(parts)
-            return real(parts, *rest)
+            return real(parts, *rest, **more)
 
         monkeypatch.setattr(sandbox, "unpack_in_child", counted)
 

@@ -1,4 +1,5 @@
-"""What a format is written against; beside this and the ways in this folder it imports nothing of the package.
+"""What a format is written against; beside this and the ways in this folder it imports nothing of the
+package.
 
 A file in formats/ defines DECODER (or DECODERS): a Decoder, whose unpack(blob, sink) puts what it
 finds in a Blob into a Sink, and raises Broken (or what its `broken` names) when the input is bad.

@@ -1,7 +1,7 @@
 """Archives in what is something else: behind a picture, after junk, or two formats in one file.
 
-Unpackers look for the beginning, or from the end, of what they know, whatever stands around it; so whoever gets
-the file can open it. Each becomes a part, from its beginning to its end.
+Unpackers look for the beginning, or from the end, of what they know, whatever stands around it; so whoever
+gets the file can open it. Each becomes a part, from its beginning to its end.
 """
 
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "libarchive.so.13"
 _OK, _END, _WARN = 0, 1, -20
+_WITH_FILTER = 2
 _NO_FILES = (0o040000, 0o120000, 0o020000, 0o060000, 0o010000, 0o140000)
 """File types without content: folder, link, devices, pipe, socket. An odd one (0) has content."""
 
@@ -32,6 +33,7 @@ _SHAPES: dict[str, tuple[type, tuple[type, ...]]] = {
     "archive_read_data": (c_ssize_t, (c_void_p, c_void_p, c_size_t)),
     "archive_read_free": (c_int, (c_void_p,)),
     "archive_error_string": (c_char_p, (c_void_p,)),
+    "archive_filter_count": (c_int, (c_void_p,)),
     "archive_entry_is_encrypted": (c_int, (c_void_p,)),
     "archive_read_add_passphrase": (c_int, (c_void_p, c_char_p)),
     "archive_entry_filetype": (c_uint, (c_void_p,)),
@@ -97,6 +99,8 @@ def members(
             library.archive_read_add_passphrase(archive, password)
         with _Pinned(view) as address:
             _check(library, archive, library.archive_read_open_memory(archive, address, len(view)))
+            if formats == ("raw",) and library.archive_filter_count(archive) < _WITH_FILTER:
+                raise Broken("not compressed")  # it would be given as it is, as its own content
             yield from _entries(library, archive, password)
     finally:
         library.archive_read_free(archive)

@@ -113,7 +113,7 @@ class _Copy:
 def _passwords(sink: "Sink") -> "Iterator[str]":
     """Those of Office, then those that the mail may tell of."""
     yield from _DEFAULTS
-    for password in getattr(sink, "passwords", tuple)():
+    for password in sink.passwords():
         yield password.decode("utf-8", "replace")
 
 

@@ -1,8 +1,8 @@
 """What may be the password of an archive that came by mail: the site's list, then words of the mail itself.
 
-Whoever sends an encrypted archive to be opened has to tell the password, mostly in the same mail: behind a word
-for it, in quotes, or as a word with a digit in it. Those come first. A password is tried as it stands and
-without what punctuation is around it.
+Whoever sends an encrypted archive to be opened has to tell the password, mostly in the same mail: behind a
+word for it, in quotes, or as a word with a digit in it. Those come first. A password is tried as it stands
+and without what punctuation is around it.
 """
 
 import re
@@ -92,8 +92,7 @@ def _asked_for(text: bytes) -> "Iterator[bytes]":
 
 
 def _quoted(text: bytes) -> "Iterator[bytes]":
-    for found in _QUOTED.findall(text):
-        yield found
+    yield from _QUOTED.findall(text)
 
 
 def _with_digit(text: bytes) -> "Iterator[bytes]":

@@ -9,7 +9,7 @@ import sys
 
 from amavis_pipe import __version__
 from amavis_pipe.decompose.api import Need
-from amavis_pipe.kinds import Formats, is_disguised
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import Part
 from amavis_pipe.subtree import is_volume
 from amavis_pipe.walk import Decoder
@@ -26,18 +26,28 @@ _PACKAGE = "amavis_pipe.decompose.formats."
 _ROOMS = ("mime", "decompose", "decompose/formats", "jail", "config", "scan")
 
 
+_OWN = ("zip", "tar", "ole", "pdf")
+_LOCKABLE = ("zip", "rar", "sevenzip", "ole", "pdf", "arj", "ace", "alz", "stuffit")
+
+
 class Row:
     """One format for people: its decoder's name, kinds, what it is better with, where that was found.
 
+    file    its file in formats/, without suffix
     needs   (name, path or "", Debian package) of each
+    is_own  whether Python's standard library alone opens most of it
+    tries_passwords  whether passwords are tried
     """
 
-    __slots__ = ("kinds", "name", "needs")
+    __slots__ = ("file", "is_own", "kinds", "name", "needs", "tries_passwords")
 
-    def __init__(self, name: str, kinds: tuple[str, ...], needs: tuple[tuple[str, str, str], ...]) -> None:
-        self.name = name
-        self.kinds = kinds
+    def __init__(self, file: str, decoder: Decoder, needs: tuple[tuple[str, str, str], ...]) -> None:
+        self.file = file
+        self.name = decoder.name
+        self.kinds = decoder.kinds
         self.needs = needs
+        self.is_own = file in _OWN or not needs
+        self.tries_passwords = file in _LOCKABLE
 
 
 def openers(known: Formats) -> "Openers":
@@ -55,7 +65,7 @@ def openers(known: Formats) -> "Openers":
             yield JOINER
         for name in known.opened.get(part.kind, ()):
             yield from (one for one in _decoders(_module(name)) if part.kind in one.kinds)
-        if part.blob is not None and is_disguised(part.blob, part.kind):
+        if part.blob is not None and known.is_disguised(part.blob, part.kind):
             from amavis_pipe.decompose.disguise import DISGUISED
 
             yield DISGUISED
@@ -135,8 +145,8 @@ def _interpreter() -> tuple[str, ...]:
 def table() -> tuple[Row, ...]:
     """The formats for the command `formats`."""
     return tuple(
-        Row(decoder.name, decoder.kinds, tuple((need.name, need.path(), need.package) for need in needs))
-        for module in _modules()
+        Row(name, decoder, tuple((need.name, need.path(), need.package) for need in needs))
+        for name, module in zip(names(), _modules(), strict=True)
         for needs in (getattr(module, "NEEDS", ()),)
         for decoder in _decoders(module)
     )

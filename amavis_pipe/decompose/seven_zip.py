@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ENCRYPTED = b"Cannot open encrypted archive"
 _PROGRAMS = (b"PE", b"ELF", b"MachO", b"COFF", b"TE", b"")
 """What 7zz shows the sections of, and what is no type."""
+_FIRST = (b"Path = ", b"Size = ")
+"""How a member's lines begin."""
 _FOLDERS = (b"Folder = +", b"Alternate Stream = +")
 
 
@@ -40,8 +42,10 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         shown = listing(sink.run("7zz-list", password))
         if _ENCRYPTED in shown:
             return LOCKED
-        kind, members = read(shown)
-        if kind.lower() not in wanted and (wanted or kind in _PROGRAMS or not members):
+        kinds, members = read(shown)
+        if not wanted & {kinds[0].lower(), kinds[-1].lower()} and (
+            wanted or kinds[-1] in _PROGRAMS or not members
+        ):
             return UNKNOWN
         if names and len(members) == 1:
             members[0].name = names[0]
@@ -61,25 +65,23 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
     return way
 
 
-def read(shown: bytes) -> tuple[bytes, list[Member]]:
-    """The type and the members in a listing of 7zz (`l -slt`)."""
+def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
+    """The types, an image's before that of the file system in it, and the members, in `7zz l -slt`."""
     head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
-    kind = b""
-    for line in head.split(b"\n"):
-        if line.startswith(b"Type = "):
-            kind = line[7:]
+    kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []
     for block in body.split(b"\n\n"):
         lines = block.strip(b"\n").split(b"\n")
-        if lines[0].startswith(b"Path = ") and len(members) < MEMBERS and not _is_folder(lines):
+        name = lines[0][7:] if lines[0].startswith(b"Path = ") else b""  # a stream's may be missing
+        if lines[0].startswith(_FIRST) and len(members) < MEMBERS and not _is_folder(lines):
             size, locked = -1, False
             for line in lines:
                 if line.startswith(b"Size = ") and line[7:].isdigit():
                     size = int(line[7:])
                 elif line == b"Encrypted = +":
                     locked = True
-            members.append(Member(lines[0][7:], size, lines[0][7:], locked))
-    return kind, members
+            members.append(Member(name, size, name, locked))
+    return kinds, members
 
 
 def _is_folder(lines: list[bytes]) -> bool:

@@ -25,7 +25,7 @@ PY7ZR = Need("py7zr", "python3-py7zr", python_module("py7zr"))
 
 
 def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
-    """What py7zr finds; an encrypted archive is left to 7zz, which tries passwords faster, if that is there."""
+    """What py7zr finds; an encrypted archive is left to 7zz if that is there: it tries passwords faster."""
     try:
         import py7zr
     except ImportError:

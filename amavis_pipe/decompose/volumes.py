@@ -1,7 +1,7 @@
 """Archives in several files that came side by side: which belong together, and in which order.
 
-Told by their names alone, any of each part's: a.part1.rar, a.r00, a.z01, a.7z.001 and their kin. Those of zip and
-of plain pieces are just joined; RAR's have headers of their own, and are read together.
+Told by their names alone, any of each part's: a.part1.rar, a.r00, a.z01, a.7z.001 and their kin. Those of
+zip and of plain pieces are just joined; RAR's have headers of their own, and are read together.
 """
 
 import re

@@ -1,9 +1,10 @@
 """Opens a container by the first way that can, or by several: what one decoder misses another may find.
 
-A way is a function of (blob, taker, password) that hands what it finds to a Taker and returns how it went. Libraries
-come first: a helper program costs ten to thirty milliseconds to start. Helpers write all members in a row to
-their standard output, where they are told apart by the sizes of the listing; if these don't hold, members are
-asked for one by one. Nothing is believed that a listing says of sizes: the budget is charged as bytes come.
+A way is a function of (blob, taker, password) that hands what it finds to a Taker and returns how it went.
+Libraries come first: a helper program costs ten to thirty milliseconds to start. Helpers write all members
+in a row to their standard output, where they are told apart by the sizes of the listing; if these don't
+hold, members are asked for one by one. Nothing is believed that a listing says of sizes: the budget is
+charged as bytes come.
 """
 
 from amavis_pipe.budget import LimitHit
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     Way = Callable[[Blob, "Taker", bytes], str]
 
 WHOLE, DAMAGED, LOCKED, UNKNOWN, MISSING = "whole", "damaged", "locked", "unknown", "missing"
-"""How a way went: all is there; something is not; a password is wanted; it isn't such a file; no such library."""
+"""How it went: all is there; something is not; a password is wanted; it's no such file; no such library."""
 MEMBERS = 4096
 """Members of one container that a helper's listing may have."""
 SINGLY = 64
@@ -192,9 +193,10 @@ def stream(job: str, names: tuple[bytes, ...]) -> "Way":
     def way(blob: Blob, taker: Taker, password: bytes) -> str:
         run = taker.sink.run(job)
         chunks = _begun(run)
-        if chunks is None:
-            return _said(run)
-        taker.add(chunks, names)
+        if chunks is not None:
+            taker.add(chunks, names)
+        elif run.status == 0:
+            taker.add((), names)
         return _said(run)
 
     return way

@@ -24,9 +24,12 @@ _WORDS = 16
 """Passwords that pass the short test and are tried in full."""
 
 
-def add_locked(blob: Blob, sink: "Sink", members: "list[Header]") -> None:
-    """Add the contents of these members, if a password is found; say `encrypted:zip` if one stays closed."""
-    left = {member.names for member in members}
+def add_locked(blob: Blob, sink: "Sink", members: "list[Header]", doubtful: "set[tuple[bytes, ...]]") -> None:
+    """Add the contents of these members, if a password is found; say `encrypted:zip` if one stays closed.
+
+    Those that are `doubtful` were read as they stand, too.
+    """
+    left = dict.fromkeys(member.names for member in members)
     tried = 0
     for word in sink.passwords():
         sink.tick()
@@ -34,17 +37,18 @@ def add_locked(blob: Blob, sink: "Sink", members: "list[Header]") -> None:
         if not is_likely(blob.view(), smallest, word):
             continue
         tried += 1
-        left -= _taken(blob, sink, left, word)
+        for names in _taken(blob, sink, [*left], word):
+            del left[names]
         if not left or tried >= _WORDS:
             break
-    for names in left:
+    for names in (one for one in left if one not in doubtful):
         sink.add((), names, flags=("encrypted",))
     if left:
         sink.unchecked("encrypted:zip")
 
 
 def _taken(
-    blob: Blob, sink: "Sink", wanted: "set[tuple[bytes, ...]]", word: bytes
+    blob: Blob, sink: "Sink", wanted: "list[tuple[bytes, ...]]", word: bytes
 ) -> "set[tuple[bytes, ...]]":
     """Add those of the members that the password opens; their names."""
     from amavis_pipe.decompose import libarchive
@@ -82,7 +86,7 @@ def _whole(first: bytes, rest: "Iterator[bytes]") -> "Iterator[bytes]":
 
 
 def is_likely(view: "View", member: "Header", word: bytes) -> bool:
-    """Whether the password passes the test that is cheap: of wrong ones one in 256 does, or in 65536 for AES."""
+    """Whether the password passes the cheap test: of wrong ones one in 256 does, or in 65536 for AES."""
     if member.flags & _STRONG:
         return False
     if member.method == _METHOD_AES:

@@ -63,7 +63,7 @@ class Helper:
         pid = posix.fork()
         if pid == 0:
             try:
-                _become(program, [job.program.name.encode(), *line], task, place, out)
+                _become(program, job.program.reads, [job.program.name.encode(), *line], task, place, out)
             finally:
                 posix._exit(_FAILED)
         return cls(pid, place, files)
@@ -112,7 +112,9 @@ def _remove(place: bytes, files: list[bytes]) -> None:
             pass  # prune sweeps it
 
 
-def _become(program: str, line: list[bytes], task: "Task", place: bytes, out: int) -> None:
+def _become(
+    program: str, reads: tuple[str, ...], line: list[bytes], task: "Task", place: bytes, out: int
+) -> None:
     """Turn this process, just forked, into the program; returns or raises only if that fails."""
     from amavis_pipe.jail import child
 
@@ -131,7 +133,7 @@ def _become(program: str, line: list[bytes], task: "Task", place: bytes, out: in
     child.die_with(task.parent)
     _limit(task)
     child.keep_privileges_away()
-    stands = landlock.restrict((*child.readable(), b"."), executable=_executable(program))
+    stands = landlock.restrict((*child.readable(), *reads, b"."), executable=_executable(program))
     if task.mode == "require" and not stands:
         raise SandboxTrouble("the kernel has no Landlock")
     try:

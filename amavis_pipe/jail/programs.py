@@ -19,14 +19,20 @@ _DIGITS = b"0123456789"
 
 
 class Program:
-    """A program that may be there: its file's names, best first, and the Debian package that has it."""
+    """A program that may be there: its file's names, best first, and the Debian package that has it.
 
-    __slots__ = ("files", "name", "package")
+    reads  what it needs to read besides itself, the system's libraries and its input
+    """
 
-    def __init__(self, name: str, package: str, files: tuple[str, ...] = ()) -> None:
+    __slots__ = ("files", "name", "package", "reads")
+
+    def __init__(
+        self, name: str, package: str, files: tuple[str, ...] = (), reads: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
         self.package = package
         self.files = files or (name,)
+        self.reads = reads
 
     def places(self) -> tuple[str, ...]:
         """Where it may be."""
@@ -96,12 +102,14 @@ class Job:
                     return None
                 line += words[1:]
                 continue
-            for mark, word in zip((b"@0", b"@1"), words, strict=False):
-                argument = argument.replace(mark, word) if argument.endswith(mark) else argument
-            if argument == b"@file":
-                argument = self.files(1)[0]
-            line.append(argument)
+            line.append(self._filled(argument, words))
         return line
+
+    def _filled(self, argument: bytes, words: tuple[bytes, ...]) -> bytes:
+        for mark, word in zip((b"@0", b"@1"), words, strict=False):
+            if argument.endswith(mark):
+                return argument[: -len(mark)] + word
+        return self.files(1)[0] if argument == b"@file" else argument
 
     def files(self, count: int) -> list[bytes]:
         """Names for that many input files, in order: nothing from outside is in them."""
@@ -111,8 +119,10 @@ class Job:
 
 
 SEVEN_ZIP = Program("7zz", "7zip", ("7zz", "7z", "7za"))
-UNAR = Program("unar", "unar")
-LSAR = Program("lsar", "unar")
+_USERS = ("/etc/passwd", "/etc/nsswitch.conf")
+"""GNUstep ends a program that can't tell its user's name, as soon as it reads a date or a number."""
+UNAR = Program("unar", "unar", reads=_USERS)
+LSAR = Program("lsar", "unar", reads=_USERS)
 UNRAR = Script("unrar2-cffi", "", "unrar_program.py", "unrar/cffi/__init__.py", "unrar/cffi/unrarlib.py")
 LHASA = Program("lhasa", "lhasa")
 CABEXTRACT = Program("cabextract", "cabextract")

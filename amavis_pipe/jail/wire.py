@@ -148,24 +148,24 @@ def read(line: bytes) -> Event | None:
 
 
 def _words(event: Event) -> list[str]:
+    words = ["end"]
     match event:
         case Jailed():
-            return ["jailed", str(event.landlock), str(int(event.seccomp))]
+            words = ["jailed", str(event.landlock), str(int(event.seccomp))]
         case Opening():
-            return ["open", event.path, event.name]
+            words = ["open", event.path, event.name]
         case Listed():
-            return _part_words(event.part, event.offset)
+            words = _part_words(event.part, event.offset)
         case Finding():
-            return ["found", event.name, event.part]
+            words = ["found", event.name, event.part]
         case Failed():
-            return ["failed", event.what, event.text.encode("utf-8", "replace")[:500].hex() or "-"]
+            words = ["failed", event.what, event.text.encode("utf-8", "replace")[:500].hex() or "-"]
         case Wanted():
-            words = ",".join(word.hex() or "-" for word in event.words)
-            return ["run", event.job, ",".join(event.paths), words or "-"]
+            told = ",".join(word.hex() or "-" for word in event.words)
+            words = ["run", event.job, ",".join(event.paths), told or "-"]
         case Stop():
-            return ["stop"]
-        case End():
-            return ["end"]
+            words = ["stop"]
+    return words
 
 
 def _part_words(part: Part, offset: int) -> list[str]:

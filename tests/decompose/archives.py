@@ -193,7 +193,17 @@ SAMPLES = {
     "zip": lambda data: zipped({"file": data}),
 }
 """For each of these files in formats/, what packs one file."""
-PACKERS = dict(SAMPLES)
+BUILT = {
+    file.stem: importlib.import_module("built." + file.stem)
+    for file in sorted(Path(__file__).with_name("built").glob("[a-z]*.py"))
+}
+"""Modules that build files of one format. What they may have:
+
+pack    as in SAMPLES; None: not built in code, there is a
+SAMPLE  file of the format, which holds files with these
+NAMES   at their names' ends
+CALLED  a name that a file of this format has to have to be known by
+TOOL    the program that pack needs
+"""
+PACKERS = {**SAMPLES, **{name: module.pack for name, module in BUILT.items()}}
 """The same for every file in formats/: also those with a builder of their own, built/NAME.py."""
-for _file in sorted(Path(__file__).with_name("built").glob("[a-z]*.py")):
-    PACKERS[_file.stem] = importlib.import_module("built." + _file.stem).pack

@@ -15,6 +15,8 @@ NOISE = random.Random(1).randbytes(3000)
 
 def test_every_format_has_a_sample():
     assert sorted(registry.names()) == sorted(archives.PACKERS)
+    for name, pack in archives.PACKERS.items():
+        assert pack is not None or archives.BUILT[name].SAMPLE
 
 
 def test_every_kind_is_known_as_a_container_or_by_how_it_starts():

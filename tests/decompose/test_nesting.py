@@ -55,9 +55,9 @@ def test_a_uuencoded_file_in_an_archive_is_decoded(take):
     ]
 
 
-def test_a_container_that_nothing_opens_is_said_so(take):
+def test_a_container_that_nothing_can_open_is_said_so(take):
     result = take(archives.zipped({"a.rar": b"Rar!\x1a\x07\x01\x00 and so on"}))
-    assert result.findings == [("undecoded:rar", "1.1")]
+    assert result.findings == [("broken:rar", "1.1")]
 
 
 def test_depth_ends_what_goes_ever_deeper_but_not_its_neighbours(take):

@@ -1,4 +1,4 @@
-"""What must hold for the formats with builders of their own: PDF, OneNote, programs, Symbian's packages."""
+"""What must hold for the formats with builders of their own: AutoIt, PDF, OneNote, programs, Symbian."""
 
 import hashlib
 import random
@@ -11,7 +11,7 @@ from amavis_pipe.decompose import registry
 from amavis_pipe.spool import Blob, Store
 from amavis_pipe.walk import Walk
 
-FORMATS = ["onenote", "pdf", "sfx", "sis"]
+FORMATS = ["autoit", "onenote", "pdf", "sfx", "sis"]
 NOISE = random.Random(1).randbytes(3000)
 
 

@@ -14,6 +14,7 @@ from amavis_pipe.desk import config as config_command
 from amavis_pipe.desk import formats
 from amavis_pipe.desk.scanners import age_in_words, signature_age
 from amavis_pipe.desk.table import amount, counted, table
+from amavis_pipe.walk import Decoder
 
 
 def comparable(values):
@@ -135,9 +136,11 @@ class TestFormats:
     def test_what_is_missing_is_said_with_its_package(self, monkeypatch, capsys):
         rows = (
             registry.Row(
-                "rar", ("application/vnd.rar",), (("unar", "", "unar"), ("7zz", "/usr/bin/7zz", "7zip"))
+                "rar",
+                Decoder("rar", ("application/vnd.rar",), lambda blob, sink: None),
+                (("unar", "", "unar"), ("7zz", "/usr/bin/7zz", "7zip"), ("unrar2-cffi", "", "")),
             ),
-            registry.Row("gzip", ("application/gzip",), ()),
+            registry.Row("gzip", Decoder("gzip", ("application/gzip",), lambda blob, sink: None), ()),
         )
         monkeypatch.setattr(registry, "table", lambda: rows)
         assert formats.run() == 0
@@ -145,7 +148,8 @@ class TestFormats:
         assert lines[1:] == [
             ["rar", "application/vnd.rar", "unar", "missing", "unar"],
             ["-", "-", "7zz", "/usr/bin/7zz", "7zip"],
-            ["gzip", "application/gzip", "nothing", "built in", "-"],
+            ["-", "-", "unrar2-cffi", "missing", "pip: unrar2-cffi"],
+            ["gzip", "application/gzip", "built in", "built in", "-"],
         ]
 
 

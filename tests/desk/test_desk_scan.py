@@ -12,6 +12,7 @@ from stand_in.desk_site import ROOT
 import amavis_pipe
 from amavis_pipe.desk import files
 from amavis_pipe.desk.scan import AS_FILE, AS_MAIL, BOTH, in_child, reading_of
+from amavis_pipe.kinds import Formats
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.scan.builtin import eicar
 from amavis_pipe.spool import Blob
@@ -261,11 +262,11 @@ class TestReading:
         ],
     )  # fmt: skip
     def test_in_doubt_both_ways(self, path, data, expect):
-        assert reading_of(self.found(path), Blob(data), "", ()) == expect
+        assert reading_of(self.found(path), Blob(data), "", Formats()) == expect
 
     @pytest.mark.parametrize("wanted", [AS_MAIL, AS_FILE])
     def test_what_the_user_says_holds(self, wanted):
-        assert reading_of(self.found(b"/a/b.eml"), Blob(b"PK\3\4"), wanted, ()) == wanted
+        assert reading_of(self.found(b"/a/b.eml"), Blob(b"PK\3\4"), wanted, Formats()) == wanted
 
 
 class TestInputs:

@@ -117,7 +117,7 @@ def test_unchecked_mail_is_refused_with_69_if_the_site_says_so(site):
     rar = b"Subject: x\nContent-Type: application/x-rar\n\nRar!\x1a\x07\x00" + b"x" * 100
     done = site.filter(rar)
     assert done.status == 69
-    assert done.out == b"5.7.1 message refused: unchecked undecoded:rar\n"
+    assert done.out == b"5.7.1 message refused: unchecked broken:rar\n"
 
 
 def test_the_record_of_each_mail_is_one_line_of_json(site):

@@ -1,4 +1,4 @@
-"""What the fuzzers of pdf, onenote, sfx and sis share: samples changed at random, and the judgement of one.
+"""What the fuzzers of autoit, pdf, onenote, sfx and sis share: samples changed at random, and the judgement of one.
 
 `python tests/fuzz/mutants.py [SECONDS] [SEED]` runs them all in turn. What must hold for each input: nothing is
 raised, the work takes PATIENCE seconds at most, every finding has a name that is known.
@@ -21,7 +21,7 @@ from amavis_pipe.walk import Decoder, Walk  # noqa: E402
 LARGEST = 300_000
 PATIENCE = 4.0
 KNOWN = ("broken:", "encrypted:", "limit:", "undecoded:")
-FORMATS = ("onenote", "pdf", "sfx", "sis")
+FORMATS = ("autoit", "onenote", "pdf", "sfx", "sis")
 
 
 def changed(sample: bytes, others: Sequence[bytes], words: Sequence[bytes], source: random.Random) -> bytes:

@@ -1,7 +1,7 @@
 """lha, lzh, lzs and pma: by libarchive where it knows all methods in it, else by lhasa, then by unar.
 
-The headers (levels 0 to 3) are walked here, for the names and sizes that lhasa's output is cut by. Source: the
-header document of LHa for UNIX.
+The headers (levels 0 to 3) are walked here, for the names and sizes that lhasa's output is cut by. Source:
+the header document of LHa for UNIX.
 """
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Sink

@@ -6,6 +6,8 @@ which file is only told by structures that the store does not need: each gets th
 if there are as many of them as files, else all candidates.
 """
 
+from itertools import islice
+
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink
 
 TYPE_CHECKING = False
@@ -25,7 +27,11 @@ _HEAD = 36
 _NAME_PROPERTY = b"\x9c\x1d\x00\x1c"
 """EmbeddedFileName."""
 _NAME = 260 * 2
-_NAMES = 4096
+_NAMES = 1 << 17
+"""Places where a name is looked for."""
+_STORES = 1 << 16
+_FAR = 1 << 24
+"""Bytes in which the end of a store with a wrong size is looked for."""
 _PROPERTIES = 64
 """Properties that a set with a name may have."""
 _SIZED = 7
@@ -36,55 +42,60 @@ _SIZES = {1: 0, 2: 0, 3: 1, 4: 2, 5: 4, 6: 8, 8: 0, 9: 4, 10: 0, 11: 4, 12: 0, 1
 def unpack(blob: Blob, sink: Sink) -> None:
     """All files in stores, each once."""
     view = blob.view()
-    stores = list(_stores(view, sink))
-    names = _names(view, sink) if stores else []
+    stores = list(islice(_stores(view, sink), _STORES))
+    names = _names(view, sink) if stores else {}
     form = view[48:64]
     if form == _PACKAGE:
         sink.unchecked("undecoded:onenote")
-    damaged = form not in (_FORMAT, _PACKAGE)
+    damaged = form not in (_FORMAT, _PACKAGE) or len(stores) == _STORES
+    known = list(names)
     for number, (start, end) in enumerate(stores):
-        own = (names[number],) if len(names) == len(stores) else tuple(names[:8])
+        own = (known[number],) if len(known) == len(stores) else tuple(known[:8])
         sink.add(_pieces(view, start, min(end, len(view))), own)
         damaged = damaged or end > len(view)
     if damaged:
-        raise Broken("cut off")
+        raise Broken("damaged")
 
 
 def _stores(view: "View", sink: Sink) -> "Iterator[tuple[int, int]]":
     """Where the file in each store begins and ends; the end may be behind that of the view."""
+    last = view.rfind(_STORE_END)
     at = view.find(_STORE)
     while at >= 0:
         sink.tick()
         start = at + _HEAD
         end = start + int.from_bytes(view[at + 16 : at + 24], "little")
         if end > len(view):  # a lie, or cut off
-            mark = view.find(_STORE_END, start)
-            end = mark if mark >= 0 else max(end, len(view) + 1)
+            end = view.find(_STORE_END, start, start + _FAR) if start <= last else -1
+            end = end if end >= 0 else len(view) + 1
         yield start, end
         # one within what another claims is one as well: sizes may lie
         at = view.find(_STORE, at + len(_STORE))
 
 
-def _names(view: "View", sink: Sink) -> list[bytes]:
+def _names(view: "View", sink: Sink) -> dict[bytes, None]:
     """The names of embedded files, in their order."""
     found: dict[bytes, None] = {}
     at = view.find(_NAME_PROPERTY)
-    while at >= 0 and len(found) < _NAMES:
+    for _ in range(_NAMES):
+        if at < 0:
+            break
         sink.tick()
         name = _name(view, at)
         if name:
             found[name] = None
         at = view.find(_NAME_PROPERTY, at + 4)
-    return list(found)
+    return found
 
 
 def _name(view: "View", at: int) -> bytes:
     """The value of the name property whose id is at `at`, if it is one of a property set (2.6.7)."""
-    for before in range(_PROPERTIES):
-        first = at - 4 * before
-        count = int.from_bytes(view[max(0, first - 2) : first], "little")
-        if before < count <= _PROPERTIES:
-            name = _value(view, first + 4 * count, view[first:at])
+    ids = view[max(0, at - 4 * _PROPERTIES - 2) : at]
+    for before in range(min(_PROPERTIES, (len(ids) - 2) // 4)):
+        first = len(ids) - 4 * before
+        count = ids[first - 2]
+        if before < count <= _PROPERTIES and not ids[first - 1]:
+            name = _value(view, at + 4 * (count - before), ids[first:])
             if name:
                 return name
     return b""

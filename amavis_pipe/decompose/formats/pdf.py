@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
-    from amavis_pipe.decompose.pdfs import Body, Objects, Stream, Value
+    from amavis_pipe.decompose.pdfs import Body, Objects, Stream
+    from amavis_pipe.decompose.pdfvalues import Value
     from amavis_pipe.spool import View
 
 MAGIC = b"%PDF-"
@@ -115,7 +116,7 @@ def _decrypted(pdf: object) -> bytes:
 
 def _passwords(sink: Sink) -> "Iterator[str]":
     """The passwords to try besides none."""
-    for password in getattr(sink, "passwords", tuple)():
+    for password in sink.passwords():
         yield password.decode("utf-8", "replace")
 
 
@@ -186,7 +187,7 @@ class _Reader:
                 return
 
     def _meaning(self, found: "re.Match[bytes]") -> int | None:
-        from amavis_pipe.decompose.pdfs import name_of
+        from amavis_pipe.decompose.pdfvalues import name_of
 
         return _MEANING.get(name_of(found[0][1:]))
 
@@ -209,7 +210,7 @@ class _Reader:
 
     def _find(self, objects: "Objects", body: "Body", end: int) -> None:
         """Note the files that the object around this place speaks of, and those that stand just there."""
-        from amavis_pipe.decompose.pdfs import dictionaries
+        from amavis_pipe.decompose.pdfvalues import dictionaries
 
         at = body.before(end)
         if at >= 0 and (id(body), at) not in self._seen:
@@ -247,7 +248,7 @@ class _Reader:
             known += [name for name in names if name not in known][: 8 - len(known)]
 
     def _texts(self, objects: "Objects", value: "Value") -> "Iterator[bytes]":
-        from amavis_pipe.decompose.pdfs import text_of
+        from amavis_pipe.decompose.pdfvalues import text_of
 
         for one in objects.versions(value):
             if isinstance(one, bytes) and one:
@@ -255,7 +256,8 @@ class _Reader:
 
     def _rest(self, objects: "Objects", body: "Body", kind: int, end: int) -> None:
         """Take a script, a form or a model: the value at this place."""
-        from amavis_pipe.decompose.pdfs import Ref, Stream, text_of
+        from amavis_pipe.decompose.pdfs import Stream
+        from amavis_pipe.decompose.pdfvalues import Ref, text_of
 
         value, _ = objects.value(body, end)
         if isinstance(value, list) and kind == _FORM:
@@ -285,7 +287,8 @@ class _Reader:
 
     def _form(self, objects: "Objects", packets: "list[Value]") -> None:
         """Add the packets of a form, which are one XML document together (12.7.8)."""
-        from amavis_pipe.decompose.pdfs import Ref, Stream
+        from amavis_pipe.decompose.pdfs import Stream
+        from amavis_pipe.decompose.pdfvalues import Ref
 
         streams = [
             one
@@ -306,6 +309,8 @@ class _Reader:
 
     def _add(self, objects: "Objects", stream: "Stream", names: list[bytes], claimed: bytes = b"") -> None:
         """Add what a stream holds, and go on if it is damaged."""
+        if objects.is_spent():
+            raise Broken("tangled")
         kind = stream.entry.get("Subtype")
         if not claimed and isinstance(kind, str) and "/" in kind:
             claimed = kind.encode("latin-1", "replace")[:255]

@@ -1,7 +1,8 @@
 """rar 1.4 to 7: by the unrar library where it is installed, else by libarchive and unar together.
 
-Neither of these two finds all that the other does. rarfile lists what there is: what libarchive gives is all only
-if it is as many; and it tells what is encrypted. Files in several volumes that came as siblings are read together.
+Neither of these two finds all that the other does. rarfile lists what there is: what libarchive gives is
+all only if it is as many; and it tells what is encrypted. Files in several volumes that came as siblings
+are read together.
 """
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Need, Sink, open_file

@@ -1,9 +1,9 @@
-"""Programs that unpack themselves: the archives in them, and what InstallShield's setup.exe brings.
+"""Programs that unpack themselves: archives in them, what InstallShield's setup.exe or AutoIt brings.
 
 An archive is a part of its own, for its own format to open. Compressed single streams count only behind
 the program's own sections: within them they are data that the program alone uses. Programs without
 anything of this kind are left as they are, installers made by NSIS are left to other decoders. Sources:
-Microsoft's PE Format, ELF-64 Object File Format; decompose/carve.py, decompose/installshield.py.
+Microsoft's PE Format, ELF-64 Object File Format; decompose/ carve.py, installshield.py, autoit.py.
 """
 
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink
@@ -23,13 +23,14 @@ _SECTIONS = 256
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
-    """The files of InstallShield, then each archive from its beginning to its end."""
-    from amavis_pipe.decompose import installshield
+    """The files of InstallShield and AutoIt, then each archive from its beginning to its end."""
+    from amavis_pipe.decompose import autoit, installshield
 
     view = blob.view()
     start = overlay(view)
     entries = installshield.entries(view, start, sink) if 0 < start < len(view) else []
     whole = _installed(view, entries, sink)
+    whole = autoit.unpack(view, sink) is not False and whole
     _carved(view, start, entries, sink)
     if not whole:
         raise Broken("damaged")

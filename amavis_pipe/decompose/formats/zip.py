@@ -59,7 +59,7 @@ def unpack(blob: Blob, sink: Sink) -> None:
     if reader.locked:
         from amavis_pipe.decompose.zips import add_locked
 
-        add_locked(blob, sink, reader.locked)
+        add_locked(blob, sink, reader.locked, reader.doubtful)
     if reader.unknown:
         _add_rare(blob, sink)
     if reader.damaged:
@@ -116,12 +116,14 @@ class _Reader:
 
     unknown  names of members whose method is not among ours
     locked   members that are encrypted, by any of their headers
+    doubtful names of those that one of their headers calls plain
     damaged  whether anything was cut off, missing, or had a wrong checksum
     """
 
     def __init__(self, view: "View", sink: Sink) -> None:
         self.unknown: set[bytes] = set()
         self.locked: list[Header] = []
+        self.doubtful: set[tuple[bytes, ...]] = set()
         self.damaged = False
         self._view = view
         self._sink = sink
@@ -188,6 +190,8 @@ class _Reader:
             self.locked.append(local)
         if len(locked) == len(headers):
             return end
+        if locked:
+            self.doubtful.add(names)
         if names and names[0].endswith(b"/") and packed <= 2 and not local.flags & _DESCRIBED:
             return end
         # headers that differ are read both ways: one of them is what some reader believes

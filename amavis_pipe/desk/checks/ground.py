@@ -117,8 +117,10 @@ def _check_decoders() -> Iterator[Result]:
         formats = ", ".join(row.name for row in registry.table() if (name, path, package) in row.needs)
         if path:
             yield ok(f"Found decoder {name} at {path}, for {formats}")
-        else:
+        elif package:
             yield warning(f"No decoder: {name}, for {formats}", f"apt install {package}")
+        else:
+            yield ok(f"No decoder: {name}, for {formats} (pip install {name})")
     yield ok("formats: " + ", ".join(row.name for row in registry.table()))
 
 

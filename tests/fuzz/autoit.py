@@ -1,0 +1,28 @@
+"""Fuzzes what is taken out of compiled scripts; see mutants.py."""
+
+import random
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from mutants import changed, judge  # noqa: E402
+
+from amavis_pipe.decompose.formats.autoit import DECODER  # noqa: E402
+
+from built.autoit import MAGIC, NEW, OLD, entry, script, squeezed  # noqa: E402  # isort: skip
+from test_autoit import token  # noqa: E402  # isort: skip
+
+FILE = b"a file\n" * 50
+SAMPLES = [
+    *(script(kind, entry(kind, "a", squeezed(FILE, kind)), entry(kind, "b", FILE, 0)) for kind in (OLD, NEW)),
+    script(
+        NEW, entry(NEW, ">A<", squeezed(b"\1\0\0\0" + token(0x36, "abc") + b"\5\1\0\0\0\x10\x20\x7f", NEW))
+    ),
+]
+WORDS = [MAGIC, MAGIC + b"AU3!EA05", MAGIC + b"AU3!EA06", OLD.file, NEW.file, b"\xff" * 40, bytes(4)]
+
+
+def fuzz(source: random.Random) -> None:
+    """Take one hostile script apart."""
+    judge(DECODER, changed(source.choice(SAMPLES), SAMPLES, WORDS, source))
