@@ -4,17 +4,73 @@ The dictionary that a header asks for may be larger than memory, while no match 
 there are bytes: what may come out at most is enough.
 """
 
+from itertools import chain
 from zlib import crc32
 
-from amavis_pipe.decompose.streams import Broken
+from amavis_pipe.decompose.streams import Broken, Streams, steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amavis_pipe.spool import View
+    from amavis_pipe.walk import Sink
 
 _SMALLEST = 1 << 12
-_LARGEST = 1 << 30
+_LARGEST = 1 << 27
+"""Larger dictionaries don't fit; a stream that has use for one comes out up to there."""
 _STEP = 1 << 9
 """Bytes that may be lost before an error."""
 _HEAD, _TRAILER, _OLD_TRAILER = 6, 20, 12
 _CODES = 1 << 5
 _MAGIC = b"LZIP"
+
+
+class Header:
+    """What is told in front of a stream: its properties, its dictionary, and the size unpacked, or -1."""
+
+    __slots__ = ("dictionary", "properties", "size")
+
+    def __init__(self, head: bytes, size: int) -> None:
+        """`head` has the first two, in five bytes."""
+        self.properties = head[0]
+        self.dictionary = _number(head[1:5])
+        self.size = size
+
+
+def add_stream(
+    view: "View", start: int, header: Header, sink: "Sink", names: tuple[bytes, ...], front: bytes = b""
+) -> None:
+    """Add what is in the stream at `start`, behind `front`, and what stands after it, as a part of its own.
+
+    If that isn't all, it is also read without regard to the size that is told: some readers do.
+    """
+    from _lzma import LZMAError
+
+    most = sink.room()[1]
+    size = header.size if header.size <= most else -1  # too large to be true, or to matter
+
+    def streams(size: int) -> Streams:
+        return Streams(
+            steps(view, start),
+            sink,
+            lambda: Lzma(header.properties, header.dictionary, size, most),
+            None,
+            (LZMAError,),
+        )
+
+    first, failed = streams(size), None
+    try:
+        sink.add(chain((front,), first.output()), names)
+    except Broken as error:
+        failed = error
+    if size >= 0 and (failed or first.has_trailer()):
+        try:
+            sink.add_new(chain((front,), streams(-1).output()), names)
+        except Broken:
+            pass  # as it was to be expected
+    if failed:
+        raise failed
+    if first.has_trailer():
+        sink.add(first.trailer(), (b"trailer",))
 
 
 class Lzma:

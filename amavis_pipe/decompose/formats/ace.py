@@ -26,6 +26,7 @@ _ADDED, _WIDE, _LOCKED = 0x0001, 0x0004, 0x4000
 _GOES_ON = 0x1000 | 0x2000
 _FIXED = 7
 _STORED = 0
+_PADDING = 1 << 12
 _MOST = 1 << 16
 
 
@@ -90,8 +91,8 @@ def _walk(view: "View", sink: Sink) -> tuple[int, bool]:
         sink.unchecked("undecoded:ace")
     if not at:
         raise Broken("no header")
-    # behind the last one there may be anything; a header that is no longer sound looks like that
-    return min(at, len(view)), at <= len(view) and view.find(MARK, at) < 0
+    # behind the last one there may be zeros; a header that isn't sound may be one that another reader takes
+    return min(at, len(view)), at <= len(view) and not view[at : at + _PADDING].strip(b"\0")
 
 
 def _is_sound(view: "View", at: int, size: int) -> bool:

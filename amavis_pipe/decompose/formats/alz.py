@@ -4,7 +4,7 @@ Its own kind of bzip2, which lacks most of bzip2's marks, is `undecoded:alz`. So
 writes them and unalz reads them.
 """
 
-from amavis_pipe.decompose.api import Blob, Broken, Decoder, Inflate, Sink, Streams
+from amavis_pipe.decompose.api import Blob, Broken, Decoder, Inflate, Sink, Streams, steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def unpack(blob: Blob, sink: Sink) -> None:
         member = Member(view, at)
         whole = member.is_whole and (member.is_folder or _add(view, member, sink))
         damaged = damaged or not whole
-        # a header that lies about its size hides nothing: the next one is searched for
+        # a header that lies hides nothing: the next one is searched for
         at = view.find(_LOCAL, member.start + member.packed if whole else at + len(_LOCAL))
     if damaged:
         raise Broken("damaged")
@@ -70,21 +70,36 @@ def _add(view: "View", member: Member, sink: Sink) -> bool:
         sink.unchecked("encrypted:alz")
         sink.add((), names, flags=("encrypted",))
         return True
-    pieces = _pieces(view, member.start, member.start + member.packed)
-    if member.method == _STORED:
-        chunks: Iterator[bytes] = pieces
-    elif member.method == _DEFLATED:
-        from zlib import error
-
-        chunks = Streams(pieces, sink, lambda: Inflate(-15), None, (error,)).output()
-    else:
+    if member.method not in (_STORED, _DEFLATED):
         sink.unchecked("undecoded:alz")
         return True
     try:
-        sink.add(_checked(chunks, member), names)
+        if member.method == _DEFLATED:
+            return _inflate(view, member, sink, names) == member.start + member.packed
+        # of two sizes that differ the one with the checksum is right
+        sizes = {member.packed, member.size}
+        size = next((one for one in sizes if _crc(view, member, one) == member.crc), max(sizes))
+        sink.add(_checked(_pieces(view, member, size), member), names)
     except Broken:
         return False
-    return True
+    return member.packed == member.size
+
+
+def _inflate(view: "View", member: Member, sink: Sink, names: tuple[bytes, ...]) -> int:
+    """Add a deflated member; where its stream ends, whatever the header says."""
+    from zlib import error
+
+    taken = 0
+
+    def counted() -> "Iterator[bytes]":
+        nonlocal taken
+        for chunk in steps(view, member.start):
+            taken += len(chunk)
+            yield chunk
+
+    streams = Streams(counted(), sink, lambda: Inflate(-15), None, (error,))
+    sink.add(_checked(streams.output(), member), names)
+    return member.start + taken - streams.left()
 
 
 def _checked(chunks: "Iterable[bytes]", member: Member) -> "Iterator[bytes]":
@@ -100,9 +115,18 @@ def _checked(chunks: "Iterable[bytes]", member: Member) -> "Iterator[bytes]":
         raise Broken("checksum")
 
 
-def _pieces(view: "View", start: int, end: int) -> "Iterator[bytes]":
-    for at in range(start, min(end, len(view)), _STEP):
-        yield view[at : min(at + _STEP, end)]
+def _crc(view: "View", member: Member, size: int) -> int:
+    from zlib import crc32
+
+    crc = 0
+    for piece in _pieces(view, member, size):
+        crc = crc32(piece, crc)
+    return crc
+
+
+def _pieces(view: "View", member: Member, size: int) -> "Iterator[bytes]":
+    end = min(member.start + size, len(view))
+    return (view[at : min(at + _STEP, end)] for at in range(member.start, end, _STEP))
 
 
 def _number(raw: bytes) -> int:

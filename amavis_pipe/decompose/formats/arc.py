@@ -34,14 +34,26 @@ def unpack(blob: Blob, sink: Sink) -> None:
     for _ in range(_MOST):
         sink.tick()
         member = Member(view, at)
-        if not member.is_whole:
-            damaged = True
-        if not member.is_whole or member.method in _END:
+        if member.is_whole and member.method in _END:
             break
-        damaged = not _add(view, member, sink) or damaged
-        at = member.start + member.packed
+        if member.is_whole:
+            damaged = not _add(view, member, sink) or damaged
+            at = member.start + member.packed
+        else:  # as arc does, go on with the next header
+            damaged = True
+            at = _next(view, at)
+            if at < 0:
+                break
     if damaged:
         raise Broken("damaged")
+
+
+def _next(view: "View", at: int) -> int:
+    """Where the next header behind `at` is, -1 if there is none."""
+    at = view.find(b"\x1a", at + 1)
+    while at >= 0 and not is_arc(view[at : at + _FIXED]):
+        at = view.find(b"\x1a", at + 1)
+    return at
 
 
 class Member:

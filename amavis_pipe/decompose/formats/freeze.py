@@ -32,6 +32,8 @@ def unpack(blob: Blob, sink: Sink) -> None:
     """The file."""
     head = blob.head(5)
     magic = head[:2]
+    if magic not in _LEAVES:
+        raise Broken("no header")
     counts = _OLD_COUNTS if magic == OLD else _counts(head)
     places = grown(_codes(counts))
     bits = high_first(steps(blob.view(), 2 if magic == OLD else 5))

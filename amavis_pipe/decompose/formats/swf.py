@@ -3,8 +3,10 @@
 Sources: SWF File Format Specification, version 19: the header (chapter 2), DefineBinaryData (chapter 13).
 """
 
+from itertools import chain
+
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Inflate, Sink, Streams, steps
-from amavis_pipe.decompose.lzmas import Lzma
+from amavis_pipe.decompose.lzmas import Header, add_stream
 from amavis_pipe.unmarked import SWF
 
 TYPE_CHECKING = False
@@ -24,34 +26,27 @@ _CHUNK = 1 << 16
 
 def unpack(blob: Blob, sink: Sink) -> None:
     """The movie unpacked, or the files in it."""
-    from _lzma import LZMAError
-    from zlib import error
-
     view, head = blob.view(), blob.head(_LZMA_HEAD)
     if head.startswith(PLAIN):
         _files(view, sink)
         return
     if len(head) < (_LZMA_HEAD if head.startswith(LZMA) else _HEAD):
         raise Broken("no header")
-    if head.startswith(ZLIB):
-        streams = Streams(steps(view, _HEAD), sink, lambda: Inflate(15), None, (error,))
+    front = PLAIN + head[3:_HEAD]  # as if it had never been packed
+    if head.startswith(LZMA):
+        header = Header(head[12:], max(0, _number(head[4:8]) - _HEAD))
+        add_stream(view, _LZMA_HEAD, header, sink, sink.names, front)
     else:
-        size = max(0, int.from_bytes(head[4:8], "little") - _HEAD)
-        most = sink.room()[1]
-        dictionary = int.from_bytes(head[13:17], "little")
-        size = -1 if size > most else size
-        streams = Streams(
-            steps(view, _LZMA_HEAD), sink, lambda: Lzma(head[12], dictionary, size, most), None, (LZMAError,)
-        )
-    sink.add(_movie(head, streams), sink.names)
+        _inflate(view, front, sink)
+
+
+def _inflate(view: "View", front: bytes, sink: Sink) -> None:
+    from zlib import error
+
+    streams = Streams(steps(view, _HEAD), sink, lambda: Inflate(15), None, (error,))
+    sink.add(chain((front,), streams.output()), sink.names)
     if streams.has_trailer():
         sink.add(streams.trailer(), (b"trailer",))
-
-
-def _movie(head: bytes, streams: Streams) -> "Iterator[bytes]":
-    """The movie as if it had never been packed."""
-    yield PLAIN + head[3:_HEAD]
-    yield from streams.output()
 
 
 def _files(view: "View", sink: Sink) -> None:

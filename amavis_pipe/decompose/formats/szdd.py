@@ -42,7 +42,7 @@ def unpack(blob: Blob, sink: Sink) -> None:
 
 def _restored(names: tuple[bytes, ...], last: bytes) -> tuple[bytes, ...]:
     """The names with the letter that was taken from them, if it is known: b"a.ex_" -> b"a.exe"."""
-    return tuple(name[:-1] + last for name in names if name[-1:] in (b"_", b"$") and len(name) > 1)
+    return tuple(name[:-1] + last if name[-1:] in (b"_", b"$") and len(name) > 1 else name for name in names)
 
 
 def _kwaj(blob: Blob, head: bytes, sink: Sink) -> None:
@@ -81,7 +81,7 @@ def _fields(head: bytes, flags: int) -> tuple[int, bytes]:
         at += len(name) + (len(name) < _NAME_MOST)
     if flags & _ENDING:
         ending = head[at : at + _ENDING_MOST].partition(b"\0")[0]
-        name = name + b"." + ending if ending else name
+        name = name + b"." + ending if name and ending else name
     return size, name
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 TAG = b"\xdc\xa7\xc4\xfd"
 _STEP = 1 << 16
-_ENTRY, _LONG_ENTRY = 51, 56
+_HEAD, _ENTRY, _LONG_ENTRY = 24, 51, 56
+_MOST = 1 << 15
+"""Entries of one archive."""
 _STORED, _LZW, _LZH = 0, 1, 2
 _WIDEST, _FIRST, _LAST = 13, 258, 257
 """Of the LZW: the bits of a code, the first new one, and the one that ends the stream."""
@@ -25,24 +27,32 @@ _WIDEST, _FIRST, _LAST = 13, 258, 257
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files."""
     view = blob.view()
-    at, seen, damaged = _number(view[24:28]), set[int](), False
-    if view[at : at + 4] != TAG:
-        at = view.find(TAG, 24)  # the first entry stands behind the header
-    while at > 0 and at not in seen:
+    seen: set[int] = set()
+    whole = _follow(view, _number(view[24:28]), seen, sink)
+    if not whole:
+        # what no link leads to any more is still marked
+        at = view.find(TAG, _HEAD)
+        while at >= 0 and len(seen) < _MOST:
+            if at not in seen:
+                _follow(view, at, seen, sink)
+            at = view.find(TAG, at + 1)
+        raise Broken("damaged")
+
+
+def _follow(view: "View", at: int, seen: set[int], sink: Sink) -> bool:
+    """Add the members from the entry at `at` on; whether they are whole, and end as they should."""
+    whole = True
+    while at not in seen and len(seen) < _MOST:
         sink.tick()
         seen.add(at)
         entry = Entry(view, at)
         if not entry.is_whole:
-            damaged = True
-            break
+            return False
         if not entry.next:  # the last is empty
-            break
-        damaged = not _add(view, entry, sink) or damaged
+            return whole
+        whole = _add(view, entry, sink) and whole
         at = entry.next
-    else:
-        damaged = True
-    if damaged:
-        raise Broken("damaged")
+    return False
 
 
 class Entry:
