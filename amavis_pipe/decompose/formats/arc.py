@@ -41,17 +41,18 @@ def unpack(blob: Blob, sink: Sink) -> None:
             at = member.start + member.packed
         else:  # as arc does, go on with the next header
             damaged = True
-            at = _next(view, at)
+            at = _next(view, at, sink)
             if at < 0:
                 break
     if damaged:
         raise Broken("damaged")
 
 
-def _next(view: "View", at: int) -> int:
+def _next(view: "View", at: int, sink: Sink) -> int:
     """Where the next header behind `at` is, -1 if there is none."""
     at = view.find(b"\x1a", at + 1)
     while at >= 0 and not is_arc(view[at : at + _FIXED]):
+        sink.tick()
         at = view.find(b"\x1a", at + 1)
     return at
 
