@@ -63,6 +63,9 @@ STARTS = (
     (0, b"\x60\xea", "application/x-arj"),
     (0, b"MSCF", "application/vnd.ms-cab-compressed"),
     (0, b"\x1f\x9d", "application/x-compress"),
+    (0, b"\x1f\xa0", "application/x-compress"),
+    (0, b"\x1f\x1e", "application/x-pack"),
+    (0, b"SZDD\x88\xf0\x27\x33", "application/x-ms-compress-szdd"),
     (0, b"\x1f\x9e", "application/x-freeze"),
     (0, b"\x1f\x9f", "application/x-freeze"),
     (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
@@ -102,6 +105,8 @@ CONTAINERS = {
     "application/vnd.ms-cab-compressed": "cab",
     "application/x-compress": "compress",
     "application/x-freeze": "freeze",
+    "application/x-pack": "pack",
+    "application/x-ms-compress-szdd": "szdd",
     "application/zstd": "zstd",
     "application/x-lz4": "lz4",
     "application/lzip": "lzip",
@@ -145,8 +150,10 @@ _ZIP_END, _ZIP_TAIL = b"PK\5\6", (1 << 16) + 22
 _REACH, _LOOK = 2 << 20, 1 << 18
 """Bytes of a file in which unpackers look for a beginning; bytes that are searched together."""
 
-_UNMARKED = b"\0$0"
+_UNMARKED = b"\0$0\x1a"
 """How content begins that only unmarked can tell."""
+_LZMA_SIZE = (b"\0\0\0\0", b"\xff\xff\xff\0")
+"""How the size in a header of LZMA ends, with the byte behind it."""
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16, one of which begins that of UTF-32, too."""
 _PGP = b"application/pgp-encrypted"
@@ -181,6 +188,12 @@ def detect(head: bytes, claimed: bytes = b"", names: tuple[bytes, ...] = (), sta
         for offset, magic, kind in table:
             if head.startswith(magic, offset):
                 return kind
+    if head[1:3] == b"WS" or head[10:14] in _LZMA_SIZE:
+        from amavis_pipe.unmarked import by_numbers
+
+        kind = by_numbers(head)
+        if kind:
+            return kind
     if claimed in (b"message/rfc822", b"message/global", b"message/news") or _is_mail(head, names):
         return MAIL
     return (_unmarked(head, claimed, names) if head[0] > 0x7F else "") or _plain(head)

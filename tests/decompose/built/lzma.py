@@ -1,0 +1,7 @@
+"""LZMA alone."""
+
+import lzma
+
+
+def pack(data: bytes) -> bytes:
+    return lzma.compress(data, lzma.FORMAT_ALONE)
