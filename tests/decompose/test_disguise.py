@@ -9,7 +9,6 @@ import pytest
 from built import cab, iso, pdf, rar, sevenzip
 
 from amavis_pipe.decompose import registry
-from amavis_pipe.kinds import is_disguised
 from amavis_pipe.spool import Blob
 
 DEEP = b"what is hidden"
@@ -149,7 +148,8 @@ def test_an_archive_stored_in_an_archive_is_found_just_once(data, take):
 @pytest.mark.parametrize("name", ["zip", "rar5", "7z", "cab"])
 def test_what_has_nothing_behind_it_is_not_looked_into(name):
     blob = Blob(INNER[name])
-    assert not is_disguised(blob, registry.formats().kind_of(blob, b"", ()))
+    known = registry.formats()
+    assert not known.is_disguised(blob, known.kind_of(blob, b"", ()))
 
 
 def test_more_than_a_few_are_not_carved_and_that_is_said(take):

@@ -20,11 +20,18 @@ NAMELESS = (
     "applefile",
     "bzip2",
     "cms",
+    "compress",
+    "freeze",
     "gzip",
     "lrzip",
     "lz4",
+    "lzip",
+    "lzma",
     "lzop",
     "openpgp",
+    "pack",
+    "swf",
+    "szdd",
     "xz",
     "zstd",
 )
@@ -99,14 +106,28 @@ def test_cut_off_anywhere_what_is_missing_is_told(name, take_all):
     count = SLOW.get(name, 12)
     begins = whole.index(FIRST[name][0]) + FIRST[name][1] if name in FIRST else 0
     sizes = sorted({len(whole) - 1, *(source.randrange(1, len(whole)) for _ in range(count))})
+    sizes = [size for size in sizes if is_opened(whole[:size], name)]
     result = take_all([whole[:size] for size in sizes], *called(name))
     told = {path: found for found, path in result.findings}
     assert {found.partition(":")[0] for found in told.values()} <= {"broken", "undecoded"}
     for number, size in enumerate(sizes, 1):
-        if size > begins and kind_is_told(whole[:size], name):
+        if size > begins and kind_is_told(whole[:size], name) and name not in ENDLESS:
             assert holds(name, below(result, str(number))) or any(
                 path == str(number) or path.startswith(f"{number}.") for path in told
             ), size
+
+
+ENDLESS = ("compress",)
+"""Formats without a mark of the end, or a length: nobody can tell that one is cut off."""
+
+
+def is_opened(data: bytes, name: str) -> bool:
+    """Whether the filter gives it to the child at all: with the first letters alone it may be a text."""
+    from amavis_pipe.decompose import registry
+    from amavis_pipe.spool import Blob
+
+    known = registry.formats()
+    return known.kind_of(Blob(data), b"", called(name)) in known.opened
 
 
 def kind_is_told(data: bytes, name: str) -> bool:
