@@ -82,7 +82,7 @@ def unpack(blob: Blob, sink: Sink) -> None:
 
 
 def _is_hinted(view: "View") -> bool:
-    """Whether a name worth a look may be there: told without a regular expression, whose module costs 5 ms."""
+    """Whether a name worth a look may be there: told without `re`, which costs 5 ms."""
     return any(view.find(b"/" + name.encode()) >= 0 for name in _MEANING) or _has_escape(view)
 
 
