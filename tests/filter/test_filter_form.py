@@ -114,10 +114,10 @@ def test_a_bounced_infected_mail_leaves_0_and_a_notification_without_its_content
 
 def test_unchecked_mail_is_refused_with_69_if_the_site_says_so(site):
     site.configure('[unchecked]\naction = "bounce"')
-    rar = b"Subject: x\nContent-Type: application/x-rar\n\nRar!\x1a\x07\x00" + b"x" * 100
-    done = site.filter(rar)
+    gz = b"Subject: x\nContent-Type: application/gzip\n\n\x1f\x8b\x08" + b"x" * 100
+    done = site.filter(gz)
     assert done.status == 69
-    assert done.out == b"5.7.1 message refused: unchecked broken:rar\n"
+    assert done.out == b"5.7.1 message refused: unchecked broken:gzip\n"
 
 
 def test_the_record_of_each_mail_is_one_line_of_json(site):
