@@ -1,6 +1,5 @@
 """Encrypted archives: zip's traditional encryption in code, others by 7zz."""
 
-import shutil
 import subprocess
 import tempfile
 from functools import lru_cache
@@ -8,7 +7,6 @@ from pathlib import Path
 from zlib import crc32
 
 import archives
-import pytest
 
 
 def _crc(value: int, byte: int) -> int:
@@ -52,8 +50,6 @@ def zipped(*members: tuple[bytes, bytes, bytes]) -> bytes:
 @lru_cache
 def by_7zz(kind: str, word: str, *options: str, name: str = "secret.txt", data: bytes = b"plain") -> bytes:
     """An archive that 7zz makes of one file."""
-    if not shutil.which("7zz"):
-        pytest.skip("no 7zz")
     with tempfile.TemporaryDirectory() as folder:
         run = ["7zz", "a", "-t" + kind, "-bd", "-y", "-p" + word, *options, "-si" + name, folder + "/a"]
         subprocess.run(run, input=data, check=True, stdout=subprocess.DEVNULL)

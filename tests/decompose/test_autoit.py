@@ -62,7 +62,6 @@ def test_one_cut_off_is_broken(take):
         assert result.content()[0] == (b"a", FILE) and result.findings == [("broken:autoit", "1")]
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="clamav-testfiles")
 @pytest.mark.parametrize("name", ["clam.ea05.exe", "clam.ea06.exe"])
 def test_real_ones_are_opened(name, take):
     result = take((SAMPLES / name).read_bytes())

@@ -66,9 +66,9 @@ def packed(name: str, data: bytes = NOISE) -> bytes:
     module = archives.BUILT.get(name)
     tool, sample = getattr(module, "TOOL", ""), getattr(module, "SAMPLE", "")
     if tool and not shutil.which(tool):
-        pytest.skip(f"no {tool}")
+        pytest.fail(f"no {tool}")
     if sample and not Path(sample).exists():
-        pytest.skip(f"no {sample}")
+        pytest.fail(f"no {sample}")
     return Path(sample).read_bytes() if sample else archives.PACKERS[name](data)
 
 

@@ -168,7 +168,6 @@ def test_the_builder_hides_what_it_codes():
     assert coded(b"\0" * 4, b"name", 1024) not in (bytes(4), b"name")
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="clamav-testfiles")
 @pytest.mark.parametrize("name", ["clam_IScab_ext.exe", "clam_IScab_int.exe", "clam_ISmsi_ext.exe"])
 def test_real_ones_are_opened(name, take):
     data = (SAMPLES / name).read_bytes()

@@ -31,7 +31,6 @@ def test_of_a_new_package_the_streams_are_taken(take):
     assert result.content() == [(b"", b"file" * 100)] * 2 and result.findings == []
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="clamav-testfiles")
 def test_a_real_one_is_opened(take):
     result = take(SAMPLE.read_bytes())
     assert result.names() == [b"!:\\clam.exe"] and result.findings == []
