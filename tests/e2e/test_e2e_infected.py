@@ -153,13 +153,23 @@ def test_passed_by_policy_the_mail_carries_an_alert(site: Site, action: str) -> 
 
 
 def test_an_encrypted_archive_passes_with_an_alert(site: Site) -> None:
-    locked = mails.encrypted_zip(b"secret.exe", SAMPLE.read_bytes(), b"infected")
+    locked = mails.encrypted_zip(b"secret.exe", SAMPLE.read_bytes(), b"zq7-told-elsewhere")
     mail = mails.with_attachment(b"locked.zip", locked)
     site.send(mail)
     (arrived,) = site.finished()
     assert (arrived.field(b"X-Amavis-Alert") or b"").startswith(b"UNCHECKED encrypted:zip")
     assert arrived.data.endswith(mail)
     assert [record["verdict"] for record in site.journal()] == ["unchecked"]
+
+
+def test_a_password_that_the_mail_tells_opens_an_encrypted_archive(site: Site) -> None:
+    locked = mails.encrypted_zip(b"secret.exe", SAMPLE.read_bytes(), b"Xy!42-tulip")
+    told = mails.text(b"The invoice is attached. Password: Xy!42-tulip, as always.")
+    site.send(mails.multipart(told, mails.attachment(b"locked.zip", locked)))
+    assert site.finished() == []
+    (record,) = site.journal()
+    assert record["verdict"] == "infected"
+    assert {SAMPLE_NAME, "decrypted:zip"} <= {found["name"] for found in record["findings"]}
 
 
 def test_an_encrypted_archive_does_not_free_an_infected_mail(site: Site) -> None:
