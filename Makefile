@@ -8,7 +8,7 @@ help:
 	@echo 'make test    all checks and tests, with a real Postfix and clamd (contrib/test)'
 	@echo 'make check   formatting, lint, types, generated files, and the tests without e2e'
 	@echo 'make e2e     the end-to-end tests alone'
-	@echo 'make fuzz    fuzz the readers of mail for ten minutes (SECONDS=… for another time)'
+	@echo 'make fuzz    fuzz the readers of mail and of formats, ten minutes each (SECONDS=… for another time)'
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
 	@echo 'make clean   remove what tools left in this folder'
 
@@ -26,7 +26,7 @@ e2e:
 	sh contrib/test tests/e2e
 
 fuzz:
-	$(PYTHON) tests/fuzz/mime.py $(or $(SECONDS),600)
+	for fuzzer in mime ole old mutants; do $(PYTHON) tests/fuzz/$$fuzzer.py $(or $(SECONDS),600) || exit 1; done
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
