@@ -179,24 +179,17 @@ def _is_lha(view: "View", at: int, size: int) -> bool:
 
 def _is_lha2(head: bytes) -> bool:
     """By the checksum in its first extension."""
+    from amavis_pipe.decompose.crc16 import crc16
+
     at = 24
     while at + 5 <= len(head):
         length = _number(head[at : at + 2])
         if length < 3:
             return False
         if head[at + 2] == 0:
-            return _crc16(head[: at + 3] + b"\0\0" + head[at + 5 :]) == _number(head[at + 3 : at + 5])
+            return crc16(head[: at + 3] + b"\0\0" + head[at + 5 :]) == _number(head[at + 3 : at + 5])
         at += length
     return False
-
-
-def _crc16(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return crc
 
 
 def _is_cab(view: "View", at: int, size: int) -> bool:

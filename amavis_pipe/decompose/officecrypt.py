@@ -40,9 +40,9 @@ _SESSION = 0x2F14
 
 
 def _places() -> tuple[str, ...]:
-    import sys
+    from amavis_pipe.jail.programs import site_folders
 
-    return tuple(f"{folder}/cryptography/__init__.py" for folder in sys.path if folder)
+    return tuple(f"{folder}/cryptography/__init__.py" for folder in site_folders())
 
 
 NEEDS = (Need("cryptography", "python3-cryptography", _places),)

@@ -18,7 +18,6 @@ from amavis_pipe.spool import Blob
 __all__ = (
     "CABEXTRACT",
     "DAMAGED",
-    "GZIP",
     "LHASA",
     "LIBARCHIVE",
     "LOCKED",
@@ -148,8 +147,10 @@ def _tried(way: "Way", blob: Blob, taker: Taker, name: str) -> str:
         return went
     for password in taker.sink.passwords():
         taker.sink.tick()
+        before = taker.count
         went = way(blob, taker, password)
-        if went != LOCKED:
+        # a wrong one may also make it look like no such file
+        if went == WHOLE or (went == DAMAGED and taker.count > before):
             taker.sink.note("decrypted:" + name)
             return went
     return LOCKED
@@ -349,4 +350,3 @@ LHASA = program(programs.LHASA)
 CABEXTRACT = program(programs.CABEXTRACT)
 LZOP = program(programs.LZOP)
 LRZIP = program(programs.LRZIP)
-GZIP = program(programs.GZIP)

@@ -131,7 +131,6 @@ LHASA = Program("lhasa", "lhasa")
 CABEXTRACT = Program("cabextract", "cabextract")
 LZOP = Program("lzop", "lzop")
 LRZIP = Program("lrzip", "lrzip")
-GZIP = Program("gzip", "gzip")
 
 JOBS = {
     "7zz-list": Job(SEVEN_ZIP, b"l -slt -bd -bse1 -sccUTF-8 -p@0 -- @file"),
@@ -149,7 +148,6 @@ JOBS = {
     "cabextract": Job(CABEXTRACT, b"-p -q -s -f @file", b"cab"),
     "lzop": Job(LZOP, b"-d -c -q @file", b"lzo"),
     "lrzip": Job(LRZIP, b"-d -q -m 2 -p 1 -o - @file", b"lrz"),
-    "gzip": Job(GZIP, b"-d -c -q @file", b"z"),
 }
 """By the names under which a decoder asks for them."""
 

@@ -56,9 +56,9 @@ _NAME_REACH = 64
 
 
 def _places() -> tuple[str, ...]:
-    import sys
+    from amavis_pipe.jail.programs import site_folders
 
-    return tuple(f"{folder}/pikepdf/__init__.py" for folder in sys.path if folder.endswith("-packages"))
+    return tuple(f"{folder}/pikepdf/__init__.py" for folder in site_folders())
 
 
 PIKEPDF = Need("pikepdf", "python3-pikepdf", _places)
