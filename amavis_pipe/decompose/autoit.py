@@ -55,45 +55,78 @@ class _Kind:
 
 def unpack(view: "View", sink: "Sink") -> bool | None:
     """Add all that is in the scripts found; whether they were whole, None if there is none."""
-    whole = None
+    whole, room = None, 2 * len(view)
     at = view.find(MAGIC)
     while at >= 0:
         sink.tick()
         kind = _KINDS.get(view[at + 16 : at + 24])
         if kind is not None:
-            whole = _entries(view, at + 24, kind, sink) and whole is not False
+            read = _Entries(view, kind, room, sink)
+            whole = read.all(at + 24) and whole is not False
+            room = read.room
         at = view.find(MAGIC, at + 1)
     return whole
 
 
-def _entries(view: "View", at: int, kind: _Kind, sink: "Sink") -> bool:
-    """Add each entry behind the head; whether all were whole."""
-    salt = sum(view[at : at + 16]) if kind.width == 1 else 0
-    at += 16
-    for _ in range(_FILES):
-        sink.tick()
-        if view[at : at + 4] != kind.file:
-            return at <= len(view) - 4
-        source, at = _name(view, at + 4, kind, 0)
-        path, at = _name(view, at, kind, 2)
-        fixed = view[at : at + 13]
-        if len(fixed) < 13:
-            return False
-        packed, size = (_number(fixed[place : place + 4]) ^ kind.keys[4] for place in (1, 5))
-        at += 29  # with two times
-        data = b"".join(_content(view, at, min(at + packed, len(view)), kind, kind.keys[5] + salt, sink))
-        names = (b"script.au3",) if source.startswith(b">") else tuple(dict.fromkeys((source, path)))
-        chunks = _inflated(data, kind, sink) if fixed[0] else iter((data,))
-        if source.startswith(b">") and kind.width == 2 and size < 1 << 26:
+class _Entries:
+    """The entries behind one head.
+
+    room  bytes of contents that may still be deciphered: heads within one another would have the same ones
+          read over and over, at a microsecond each
+    """
+
+    __slots__ = ("_kind", "_sink", "_view", "room")
+
+    def __init__(self, view: "View", kind: _Kind, room: int, sink: "Sink") -> None:
+        self._view = view
+        self._kind = kind
+        self._sink = sink
+        self.room = room
+
+    def all(self, at: int) -> bool:
+        """Add each entry; whether all were whole."""
+        view, kind = self._view, self._kind
+        salt = sum(view[at : at + 16]) if kind.width == 1 else 0
+        at += 16
+        for _ in range(_FILES):
+            self._sink.tick()
+            if view[at : at + 4] != kind.file:
+                return at <= len(view) - 4
+            source, at = _name(view, at + 4, kind, 0)
+            path, at = _name(view, at, kind, 2)
+            fixed = view[at : at + 13]
+            packed, size = (_number(fixed[place : place + 4]) ^ kind.keys[4] for place in (1, 5))
+            at += 29  # with two times
+            self.room -= max(min(packed, len(view) - at), 0)
+            if len(fixed) < 13 or self.room < 0:
+                return False
+            try:
+                self._entry((source, path), fixed[0] != 0, size, self._content(at, at + packed, salt))
+            except Broken:
+                return False
+            at += packed
+            if at > len(view):
+                return False
+        return False
+
+    def _entry(self, names: tuple[bytes, bytes], packed: bool, size: int, data: bytes) -> None:
+        """Add one file; `size` is what it says to have."""
+        is_script = names[0].startswith(b">")
+        chunks = _inflated(data, self._kind, self._sink) if packed else iter((data,))
+        if is_script and self._kind.width == 2 and size < 1 << 26:
             chunks = _text(chunks)
-        try:
-            sink.add(chunks, tuple(name for name in names if name))
-        except Broken:
-            return False
-        at += packed
-        if at > len(view):
-            return False
-    return False
+        shown = (b"script.au3",) if is_script else tuple(dict.fromkeys(names))
+        self._sink.add(chunks, tuple(name for name in shown if name))
+
+    def _content(self, start: int, end: int, salt: int) -> bytes:
+        masks = self._kind.cipher(self._kind.keys[5] + salt)
+        end = min(end, len(self._view))
+        clear = bytearray()
+        for at in range(start, end, STEP):
+            self._sink.tick()
+            data = self._view[at : min(at + STEP, end)]
+            clear += bytes([byte ^ next(masks) for byte in data])
+        return bytes(clear)
 
 
 def _name(view: "View", at: int, kind: _Kind, key: int) -> tuple[bytes, int]:
@@ -107,14 +140,6 @@ def _name(view: "View", at: int, kind: _Kind, key: int) -> tuple[bytes, int]:
 def _clear(data: bytes, kind: _Kind, key: int) -> bytes:
     """The bytes with the stream of random numbers undone that begins with the key."""
     return bytes([byte ^ mask for byte, mask in zip(data, kind.cipher(key), strict=False)])
-
-
-def _content(view: "View", start: int, end: int, kind: _Kind, key: int, sink: "Sink") -> "Iterator[bytes]":
-    masks = kind.cipher(key)
-    for at in range(start, end, STEP):
-        sink.tick()
-        data = view[at : min(at + STEP, end)]
-        yield bytes([byte ^ next(masks) for byte in data])
 
 
 def _twister(seed: int) -> "Iterator[int]":

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import archives
 from built import (
+    _bits,
     ar,
     arj,
     cab,
@@ -20,6 +21,7 @@ from built import (
     iso,
     lha,
     lz4,
+    lzip,
     rar,
     sevenzip,
     squashfs,
@@ -45,6 +47,24 @@ def bzip2_bomb() -> bytes:
 
 def xz_bomb() -> bytes:
     return lzma.compress(bytes(ZEROS), preset=0) * TIMES
+
+
+def lzip_bomb() -> bytes:
+    return lzip.member(bytes(ZEROS)) * TIMES
+
+
+def lzma_bomb() -> bytes:
+    """A GiB only: one stream can't be made of pieces, and packing takes its time."""
+    packer, piece = lzma.LZMACompressor(lzma.FORMAT_ALONE, preset=0), bytes(16 << 20)
+    return b"".join([*(packer.compress(piece) for _ in range(GIB // len(piece))), packer.flush()])
+
+
+def compress_bomb() -> bytes:
+    """As compress writes zeros: each code one more than that before, until there is no room in the table."""
+    first, end = 257, 1 << 16
+    codes = [0, *range(first, end)]
+    codes += [end - 1] * (10 * GIB // (end - first))
+    return b"\x1f\x9d\x90" + _bits.grouped(codes, first, 16)
 
 
 def zstd_bomb() -> bytes:

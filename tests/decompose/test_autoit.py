@@ -67,3 +67,11 @@ def test_real_ones_are_opened(name, take):
     result = take((SAMPLES / name).read_bytes())
     assert b"C:\\clam.exe" in result.names() and result.findings == []
     assert any(part.sha256.startswith("71e7b604d18aefd8") for part in result.parts.values())
+
+
+def test_heads_within_one_another_are_not_read_over_and_over(take):
+    head = script(OLD, entry(OLD, "x", bytes(50_000), 0))[: -len(b"end.") - 50_000]
+    data = head * 300 + bytes(60_000)
+    result = take(data)
+    assert result.findings == [("broken:autoit", "1")]
+    assert 50_000 < sum(part.size for path, part in result.parts.items() if path != "1") <= 2 * len(data)
