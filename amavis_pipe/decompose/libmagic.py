@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
+from functools import lru_cache
 
 FILE = "libmagic.so.1"
 _FLAGS = 0x0004000 | 0x0008000 | 0x0010000 | 0x0020000 | 0x0040000 | 0x0100000
@@ -17,6 +18,14 @@ def places() -> tuple[str, ...]:
 
 def describe(file: str, data: bytes) -> bytes:
     """What the library in `file` says of these bytes; b"" where it fails."""
+    library, cookie = _loaded(file)
+    told: bytes | None = library.magic_buffer(cookie, data, len(data)) if cookie else None
+    return told or b""
+
+
+@lru_cache
+def _loaded(file: str) -> tuple[ctypes.CDLL, int | None]:
+    """The library with its table, which is 8 MB large and mapped once for all of a mail; None if it fails."""
     library = ctypes.CDLL(file)
     for name, result, arguments in (
         ("magic_open", c_void_p, (c_int,)),
@@ -25,8 +34,5 @@ def describe(file: str, data: bytes) -> bytes:
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    cookie = library.magic_open(_FLAGS)
-    if not cookie or library.magic_load(cookie, None):
-        return b""
-    told: bytes | None = library.magic_buffer(cookie, data, len(data))
-    return told or b""
+    cookie: int | None = library.magic_open(_FLAGS)
+    return library, None if cookie and library.magic_load(cookie, None) else cookie

@@ -2,12 +2,15 @@
 
 import hashlib
 import random
+from pathlib import Path
 
 import archives
 import pytest
 
-from amavis_pipe.decompose import registry
+from amavis_pipe.decompose import libmagic, registry
+from amavis_pipe.decompose.formats.unknown import LIBMAGIC
 from amavis_pipe.kinds import detect
+from amavis_pipe.spool import PAGE
 
 FORMATS = sorted(archives.SAMPLES)
 NOISE = random.Random(1).randbytes(3000)
@@ -121,3 +124,15 @@ def test_other_code_under_the_same_version_number_changes_the_key_of_facts(monke
     folders = registry.folders()
     monkeypatch.setattr(registry, "folders", lambda: (*folders, str(tmp_path)))
     assert registry.versions() != before
+
+
+def test_libmagics_table_is_mapped_once_for_all_parts():
+    def mapped() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * PAGE
+
+    path = LIBMAGIC.path()
+    libmagic.describe(path, b"first")
+    before = mapped()
+    for number in range(20):
+        assert libmagic.describe(path, b"text %d" % number)
+    assert mapped() - before < 8 << 20
