@@ -7,16 +7,23 @@ mail makes no connection (contrib/design/0002).
 import posix
 from time import time
 
-from amavis_pipe.model import Stamp
+from amavis_pipe.model import ScannerAway, Stamp
 from amavis_pipe.settings import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from amavis_pipe.model import Finding
+    from amavis_pipe.recent import Recent
     from amavis_pipe.session import Asked
     from amavis_pipe.settings import Identity, Row
 
     Known = list[tuple[bytes, Identity]]
+    T = TypeVar("T")
+
+FOREVER = float("inf")
 
 
 class Scanner:
@@ -26,8 +33,9 @@ class Scanner:
     steady   whether it said the same after the last scan as before it
     """
 
-    def __init__(self, row: "Row", folder: bytes, settle: int) -> None:
+    def __init__(self, row: "Row", folder: bytes, settle: int, recent: "Recent | None" = None) -> None:
         self.row = row
+        self._recent = recent
         self.version = ""
         self.steady = True
         self._folder = folder
@@ -37,34 +45,59 @@ class Scanner:
         """What its answers depend on at this moment; asks it only where the disk doesn't tell."""
         stamp = disk_stamp(self.row, self._settle)
         if stamp is None:
-            from amavis_pipe.session import Session
-
-            session = Session(self.row, self._folder)
-            try:
-                self.version = session.version()
-            finally:
-                session.close()
+            self.version = ask(self.row, self._version_at, FOREVER, self._recent)
             stamp = self._version_stamp()
         return stamp
 
     def _version_stamp(self) -> Stamp:
         """From its VERSION, and its signatures on disk if they can be seen."""
         seen = _signatures(self.row)
-        text = repr((self.row.at, self.row.largest, self.version, seen and seen[0])).encode()
+        text = repr((self.row.pool, self.row.largest, self.version, seen and seen[0])).encode()
         return Stamp(text, seen is None or _is_old(seen[1], self.row, self._settle))
 
-    def scan(self, items: "list[Asked]") -> "dict[str, list[Finding]]":
-        """What it says of each (path, blob), by path, "" being the whole mail; ScannerTrouble."""
+    def scan(self, items: "list[Asked]", until: float = FOREVER) -> "dict[str, list[Finding]]":
+        """What it says of each (path, blob), by path, "" being the whole mail; ScannerTrouble.
+
+        `until` is the monotonic time at which all must have been said.
+        """
         from amavis_pipe.session import Session
 
-        session = Session(self.row, self._folder)
+        def scan_at(at: str) -> "dict[str, list[Finding]]":
+            session = Session(self.row, at, self._folder, until)
+            try:
+                answers, before = session.scan(items)
+                self.version = session.version()
+            finally:
+                session.close()
+            self.steady = self.version == before
+            return answers
+
+        return ask(self.row, scan_at, until, self._recent)
+
+    def _version_at(self, at: str) -> str:
+        from amavis_pipe.session import Session
+
+        session = Session(self.row, at, self._folder, FOREVER)
         try:
-            answers, before = session.scan(items)
-            self.version = session.version()
+            return session.version()
         finally:
             session.close()
-        self.steady = self.version == before
-        return answers
+
+
+def ask(row: "Row", question: "Callable[[str], T]", until: float, recent: "Recent | None") -> "T":
+    """What `question` gives for the row's address, or one of its pool; ScannerTrouble.
+
+    One that is not there, or hangs up, is asked again for as long as the row allows.
+    """
+    away = None
+    if len(row.pool) < 2:
+        try:
+            return question(row.at)
+        except ScannerAway as error:
+            away = error
+    from amavis_pipe.scan.pool import ask_any
+
+    return ask_any(row, question, until, recent, away)
 
 
 def disk_stamp(row: "Row", settle: int) -> "Stamp | None":

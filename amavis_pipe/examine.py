@@ -89,10 +89,12 @@ def _examined(
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
     inquiry = Inquiry(settings, cache)
-    context, stamps = _context(settings), digest_of(inquiry.stamps())
-    # facts of a mail that was shown whole, and without the attachments that are known: never the same key
-    keys = [digest(*content, context, stamps)]
-    if mail is not None and settings.mail_scan == "new":
+    context, known_stamps = _context(settings), inquiry.stamps()
+    stamps = digest_of(known_stamps or ())
+    # facts of a mail that was shown whole, and without the attachments that are known: never the same key;
+    # none where nothing tells what answers depend on
+    keys = [digest(*content, context, stamps)] if known_stamps else []
+    if keys and mail is not None and settings.mail_scan == "new" and inquiry.alike:
         keys.append(digest(*content, context, stamps, b"new"))
     for name in keys:
         known = _recall(cache, name, settings.clean_seconds)
@@ -102,11 +104,11 @@ def _examined(
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
     if mail is not None and facts.bodies and len(keys) > 1:
-        lasting, key = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
+        lasting, key, oldest = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
     else:
-        lasting, key = inquiry.ask(mail, facts), 0
-    if lasting and not any(found.name.startswith(PASSING) for found in facts.findings):
-        cache.put(keys[key], _packed(facts), inquiry.oldest)
+        lasting, key, oldest = inquiry.ask(mail, facts), 0, 0.0
+    if lasting and keys and not any(found.name.startswith(PASSING) for found in facts.findings):
+        cache.put(keys[key], _packed(facts), max(oldest, inquiry.oldest))
     scanned = perf_counter()
     times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
     return Examination(facts, False, times)
@@ -114,17 +116,16 @@ def _examined(
 
 def _ask_without_known(
     mail: "Blob", facts: Facts, inquiry: Inquiry, stamps: bytes, settings: "Settings", cache: "Cache"
-) -> tuple[bool, int]:
-    """As Inquiry.ask(), the mail less the attachments that are known; and which key its facts have."""
+) -> tuple[bool, int, float]:
+    """As Inquiry.ask(), the mail less what is known of it; which key its facts have; how old that is."""
     from amavis_pipe.bodies import Bodies
 
     bodies = Bodies(mail, facts.bodies, stamps, cache, settings.work, settings.clean_seconds)
     # where only some could be left out, what is said is no function of the mail: another run leaves out all
     lasting = inquiry.ask(bodies.given, facts) and bodies.whole
-    inquiry.oldest = max(inquiry.oldest, bodies.oldest)
     if inquiry.steady and all(found.part or found.source == "decompose" for found in facts.findings):
         bodies.learn()
-    return lasting, int(bodies.left_out > 0)
+    return lasting, int(bodies.left_out > 0), bodies.oldest
 
 
 def _context(settings: "Settings") -> bytes:

@@ -35,6 +35,14 @@ class ScannerTrouble(Trouble):
     """A configured scanner gave no answer that means clean or infected."""
 
 
+class ScannerAway(ScannerTrouble):
+    """It is not there, or went away in mid sentence: it may be there again soon, or at another address."""
+
+
+class ScannerSlow(ScannerTrouble):
+    """It gave no answer in time: it may still be at work on what it was given."""
+
+
 class ForwardTrouble(Trouble):
     """The mail was not accepted for delivery, or we can't know that it was."""
 
@@ -174,21 +182,27 @@ class Finding:
 
 
 class Answer:
-    """That a scanner answered for every part it was asked about: name, version, cached, milliseconds."""
+    """That a scanner answered for every part it was asked about: name, version, cached, milliseconds.
 
-    __slots__ = ("cached", "ms", "name", "version")
+    trouble is "", or why it did not, where the mail could be decided nevertheless.
+    """
 
-    def __init__(self, name: str, version: str = "", cached: bool = False, ms: float = 0.0) -> None:
+    __slots__ = ("cached", "ms", "name", "trouble", "version")
+
+    def __init__(
+        self, name: str, version: str = "", cached: bool = False, ms: float = 0.0, trouble: str = ""
+    ) -> None:
         self.name = name
         self.version = version
         self.cached = cached
         self.ms = ms
+        self.trouble = trouble
 
 
 class Stamp:
     """What a scanner's answers depend on, and when they may be kept.
 
-    text     changes whenever engine, options or signatures do
+    text     changes whenever engine, options or signatures do; empty if nothing tells: then no answer is kept
     settled  whether the scanner must have loaded the signatures that are on disk
     """
 

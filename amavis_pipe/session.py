@@ -10,7 +10,7 @@ from _socket import AF_INET, AF_INET6, AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_S
 from sys import byteorder
 from time import monotonic
 
-from amavis_pipe.model import Finding, ScannerTrouble
+from amavis_pipe.model import Finding, ScannerAway, ScannerSlow, ScannerTrouble
 from amavis_pipe.text import ascii_of, why
 
 TYPE_CHECKING = False
@@ -34,11 +34,16 @@ _SUSPECT = (b"Heuristics.", b"PUA.", b"Phishing.")
 
 
 class Session:
-    """A connection to clamd that can be asked many things; ScannerTrouble from every method."""
+    """A connection to the clamd at `at` that can be asked many things; ScannerTrouble from every method.
 
-    def __init__(self, row: "Row", folder: bytes) -> None:
+    `until` is the monotonic time at which the last answer must be there.
+    """
+
+    def __init__(self, row: "Row", at: str, folder: bytes, until: float) -> None:
         self._row = row
+        self._at = at
         self._folder = folder
+        self._until = until
         self._before = ""
         self._open()
 
@@ -128,7 +133,7 @@ class Session:
             for chunk in blob.chunks(0, STEP):
                 self._send(len(chunk).to_bytes(4, "big") + chunk)
             self._send(b"\0\0\0\0")
-        except ScannerTrouble:
+        except ScannerTrouble:  # it may have said why it hung up
             if self._reply()[1].startswith(_TOO_LONG):
                 self._socket.close()
                 self._open()
@@ -143,7 +148,7 @@ class Session:
             passed = [(SOL_SOCKET, SCM_RIGHTS, fd.to_bytes(4, byteorder))]
             self._socket.sendmsg([b"\0"], passed)
         except OSError as error:
-            raise self._trouble(why(error)) from None
+            raise self._failed(error) from None
         finally:
             posix.close(fd)
 
@@ -156,11 +161,12 @@ class Session:
         """The next answer: its number and text."""
         while b"\0" not in self._buffer:
             try:
+                self._socket.settimeout(self._left())
                 more = self._socket.recv(LONGEST_REPLY)
             except OSError as error:
-                raise self._trouble(why(error)) from None
+                raise self._failed(error) from None
             if not more:
-                raise self._trouble("closed the connection")
+                raise ScannerAway(self._said("closed the connection"))
             self._buffer += more
             if len(self._buffer) > LONGEST_REPLY * IN_FLIGHT:
                 raise self._trouble("answers without end")
@@ -174,28 +180,43 @@ class Session:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise self._trouble(why(error)) from None
+            raise self._failed(error) from None
 
     def _connected(self) -> socket:
-        at = self._row.at
+        at = self._at
         host, _, port = at.rpartition(":")
         family = AF_UNIX if at.startswith("/") else AF_INET6 if ":" in host else AF_INET
         connection = socket(family, SOCK_STREAM | SOCK_CLOEXEC)
-        connection.settimeout(self._row.timeout)
         try:
+            connection.settimeout(self._left())
             if family == AF_UNIX:
                 connection.connect(at)
             else:
                 connection.connect((host.strip("[]"), int(port)))
         except (OSError, ValueError, OverflowError) as error:
             connection.close()
-            raise self._trouble(why(error)) from None
+            raise self._failed(error) from None
         return connection
 
+    def _left(self) -> float:
+        """Seconds for the next step; ScannerSlow if there are none."""
+        left = self._until - monotonic()
+        if left <= 0:
+            raise ScannerSlow(self._said("no answer in the time there is for the mail"))
+        return min(left, self._row.timeout)
+
+    def _failed(self, error: Exception) -> ScannerTrouble:
+        """What it means that a call to the system failed."""
+        if isinstance(error, TimeoutError):
+            return ScannerSlow(self._said(f"no answer in {self._row.timeout} s"))
+        away = isinstance(error, ConnectionError | FileNotFoundError)
+        return (ScannerAway if away else ScannerTrouble)(self._said(why(error)))
+
     def _trouble(self, what: str) -> ScannerTrouble:
-        row = self._row
-        what = what.replace("timed out", f"no answer in {row.timeout} s")
-        return ScannerTrouble(f"{row.name} at {row.at}: {what}")
+        return ScannerTrouble(self._said(what))
+
+    def _said(self, what: str) -> str:
+        return f"{self._row.name} at {self._at}: {what}"
 
 
 def read_reply(scanner: str, path: str, text: bytes) -> "list[Finding] | None":

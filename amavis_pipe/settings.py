@@ -44,24 +44,36 @@ class SettingsError(AmavisPipeError):
 class Row:
     """One scanner as configured.
 
-    name, via   "clamd" and its protocol ("clamd", "builtin")
-    at          socket path, or HOST:PORT
-    how         "descriptor" or "stream"
-    timeout     seconds that a read or write may take
+    name, via   "clamd", and how it is asked ("clamd", "command", "icap" …, "builtin")
+    at          socket path, HOST:PORT or URL, "" for what is no server
+    pool        all such addresses
+    how         "descriptor" or "stream"; what else an item of `via` may need is in `more`
+    timeout     seconds that it may take for an answer
+    retry       seconds for which one that is not there is tried again
     databases   folder of signatures that can be listed here, or b""
     watched     further files that change with the engine or its options
     self_check  seconds within which the scanner notices changed signatures
-    largest     bytes above which the scanner does not look at a part (it then says OK!), 0 = no limit
+    largest     bytes above which the scanner does not look at a part (clamd then says OK!), 0 = no limit
     longest     seconds after which it says OK without having looked at all, 0 = no limit
+    sees        "parts", "mail" or "both"
+    kinds       patterns of the kinds of parts that it is given; none = all
+    backup_of   the scanner that it stands in for, "*" for any, "" if it is asked in any case
+    more        the other fields of the row, for the rooms that know them
     """
 
     __slots__ = (
         "at",
+        "backup_of",
         "databases",
         "how",
+        "kinds",
         "largest",
         "longest",
+        "more",
         "name",
+        "pool",
+        "retry",
+        "sees",
         "self_check",
         "timeout",
         "via",
@@ -71,14 +83,20 @@ class Row:
     def __init__(self, values: "Values") -> None:
         self.name: str = values["name"]
         self.via: str = values["via"]
-        self.at: str = values["at"]
+        self.pool: tuple[str, ...] = values["at"]
+        self.at = self.pool[0] if self.pool else ""
         self.how: str = values["how"]
         self.timeout: int = values["timeout"]
+        self.retry: float = values["retry"]
         self.databases: bytes = values["databases"]
         self.watched: tuple[bytes, ...] = values["watched"]
         self.self_check: int = values["self_check"]
         self.largest: int = values["largest"]
         self.longest: float = values["longest"]
+        self.sees: str = values["sees"]
+        self.kinds: tuple[str, ...] = values["kinds"]
+        self.backup_of: str = values["backup_of"]
+        self.more: Values = values["more"]
 
 
 class Category:
@@ -120,7 +138,11 @@ class Settings:
         self.unchecked = Category(values["unchecked.action"], values["unchecked.quarantine"])
         self.crash: str = values["unchecked.crash"]
         self.admin: bytes = values["unchecked.admin"]
-        self.rows = tuple(Row(row) for row in values["rows"])
+        rows = [Row(row) for row in values["rows"]]
+        self.rows = tuple([row for row in rows if not row.backup_of])
+        self.backups = tuple([row for row in rows if row.backup_of])
+        self.need_all: bool = values["require"] == "all"
+        self.path: str = values["path"].decode()
         self.decoders: tuple[str, ...] = values["decoders"]
         self.passwords: tuple[bytes, ...] = values["passwords"]
         self.password_tries: int = values["passwords.tries"]

@@ -29,7 +29,7 @@ def row(at, **more):
     values = {
         "name": "clamd",
         "via": "clamd",
-        "at": at,
+        "at": (at,),
         "how": "descriptor" if at.startswith("/") else "stream",
         "timeout": 20,
         "databases": b"",
@@ -37,6 +37,11 @@ def row(at, **more):
         "self_check": 600,
         "largest": 0,
         "longest": 0,
+        "retry": 0,
+        "sees": "both",
+        "kinds": (),
+        "backup_of": "",
+        "more": {},
     }
     return Row(values | more)
 

@@ -169,7 +169,7 @@ def test_a_clean_answer_is_believed_for_so_long_and_no_longer(ask, clamd, site, 
     assert found(facts) == [("virus", "Eicar-Signature", "2", "clamd")]
 
 
-@pytest.mark.parametrize("fault", ["silent", "error", "closes-connect", "closes-FILDES", "garbage"])
+@pytest.mark.parametrize("fault", ["error", "closes-connect", "closes-FILDES", "garbage"])
 def test_a_scanner_in_trouble_is_trouble_and_nothing_is_kept(ask, clamd, site, fault):
     clamd.fault = fault
     site.rows[0].timeout = 0.2

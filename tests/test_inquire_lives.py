@@ -24,7 +24,7 @@ class FakeScanner:
     def stamp(self):
         return Stamp(b"same", True)
 
-    def scan(self, items):
+    def scan(self, items, until=None):
         self.asked += 1
         if self.grade == "trouble":
             raise ScannerTrouble("no answer")
@@ -44,7 +44,7 @@ def site(tmp_path, monkeypatch):
         values["rows"] = [values["rows"][0] | {"name": f"s{number}"} for number in range(len(grades))]
         settings = Settings(values)
         scanners = [FakeScanner(row, grade) for row, grade in zip(settings.rows, grades, strict=True)]
-        monkeypatch.setattr(inquire, "scanner_of", lambda row, _: scanners[settings.rows.index(row)])
+        monkeypatch.setattr(inquire, "scanner_of", lambda row, *_: scanners[settings.rows.index(row)])
         cache = Cache(str(tmp_path / "cache").encode(), 7)
         return scanners, lambda mail=MAIL: examine(intake.of_bytes(mail, settings.work), settings, cache)
 

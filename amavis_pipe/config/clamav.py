@@ -27,42 +27,29 @@ DEFAULTS = {
     "StreamMaxLength": "100M",
 }
 """clamd 1.4's own defaults, in force where a readable clamd.conf says nothing."""
-BUILT_IN: Values = {
-    "via": "builtin",
-    "at": "",
-    "how": "descriptor",
-    "timeout": 1,
-    "databases": b"",
-    "watched": (),
-    "self_check": 0,
-    "largest": 0,
-    "longest": 0.0,
-}
-"""The row of the check in this program, which has no settings."""
 NEVER = 1 << 40
 """Seconds to the next self check of a clamd that does none (SelfCheck 0): it waits to be told."""
 ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
 
 
 def clamd_row(row: Values, files: Files) -> Values:
-    """The row with every field filled in; what was looked at is added to `files`."""
-    if row["via"] == "builtin":
-        return BUILT_IN | {"name": row["name"]}
+    """The fields of the row that clamd.conf tells of; what was looked at is added to `files`.
+
+    `at` is a tuple: of the addresses the first tells which clamd.conf it is.
+    """
     path = str(row.get("conf") or "").encode() or USUAL
     conf = _read(path, files)
-    at = row.get("at") or (DEFAULTS | (conf or {}))["LocalSocket"]
+    pool = row["at"] or ((DEFAULTS | (conf or {}))["LocalSocket"],)
+    at = pool[0]
     if not row.get("conf") and (conf is None or not _is_of(at, conf)):
         path, conf = _conf_of(at, files)
     known = DEFAULTS | (conf or {})
-    ours = conf is not None and (at.startswith("/") or at.rpartition(":")[0] in LOOPBACK)
+    ours = conf is not None and len(pool) == 1 and (at.startswith("/") or at.rpartition(":")[0] in LOOPBACK)
     how = row.get("how", "auto")
-    stream = how == "stream" or (how == "auto" and not at.startswith("/"))
+    stream = how == "stream" or (how == "auto" and not all(one.startswith("/") for one in pool))
     return {
-        "name": row["name"],
-        "via": row["via"],
-        "at": at,
+        "at": pool,
         "how": "stream" if stream else "descriptor",
-        "timeout": row.get("timeout", 60),
         "databases": (row.get("databases") or (known["DatabaseDirectory"] if ours else "")).encode(),
         "watched": (path, *ENGINE) if ours else (),
         "self_check": (_number(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600) or NEVER,

@@ -9,16 +9,11 @@ import tomllib
 from typing import Any
 
 from amavis_pipe import settings
-from amavis_pipe.config.clamav import clamd_row
+from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Type
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
-
-BUILT_IN_ROWS: dict[str, Values] = {
-    "clamd": {"name": "clamd", "via": "clamd"},
-    "builtin": {"name": "builtin", "via": "builtin"},
-}
 
 
 def load(path: bytes) -> tuple[Values, Files]:
@@ -51,7 +46,7 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     reader = _Reader(path, text)
     values = reader.options(tree)
     files: Files = []
-    values["rows"] = reader.rows(values["scanners"], tree.get("scanner", []), files)
+    values["rows"] = reader.rows(values, tree.get("scanner", []), files)
     values["passwords"] = reader.passwords(values["passwords.file"], files)
     reader.relations(values)
     if reader.faults:
@@ -99,36 +94,53 @@ class _Reader:
             self._unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + ["scanner"])
         return values
 
-    def rows(self, names: tuple[str, ...], tables: Any, files: Files) -> list[Values]:
-        """The scanner rows that `names` ask for, defaults and clamd.conf worked in."""
-        known = {name: dict(row) for name, row in BUILT_IN_ROWS.items()}
-        for table in tables if isinstance(tables, list) else [tables]:
-            row = self._row(table)
-            known[row["name"]] = row
-        rows = []
-        for name in names:
-            if name not in known:
-                self._fault("scanners", f'no scanner "{name}"; known: {", ".join(sorted(known))}')
-                continue
-            rows.append(clamd_row(known[name], files))
+    def rows(self, values: Values, tables: Any, files: Files) -> list[Values]:
+        """The scanner rows that are asked for, backups last; what files say of them is worked in."""
+        known = scanner_rows.known()
+        own = [self._row(table) for table in (tables if isinstance(tables, list) else [tables])]
+        known.update({row["name"]: row for row in own})
+        names = values["scanners"]
         if not names:
             self._fault("scanners", 'wants at least one; "builtin" is the EICAR check alone')
-        return rows
+        rows = [{**known[name], "backup_of": ""} for name in self._known("scanners", names, known)]
+        backups = [
+            {"backup_of": "*", **known[name]} for name in self._known("backups", values["backups"], known)
+        ]
+        taken = {*names, *values["backups"]}
+        backups += [row for row in own if row.get("backup_of") and row["name"] not in taken]
+        return [scanner_rows.filled(row, files) for row in [*rows, *backups]]
+
+    def _known(self, option: str, names: tuple[str, ...], known: dict[str, Values]) -> list[str]:
+        """Those of the names that there are rows for, each once."""
+        for name in dict.fromkeys(names):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = (
+                    f"did you mean {near[0]}?"
+                    if near
+                    else "`amavis-pipe scanners --all` lists those there are"
+                )
+                self._fault(option, f'no scanner "{name}"; {hint}')
+        return [name for name in dict.fromkeys(names) if name in known]
 
     def _row(self, table: Any) -> Values:
-        row: Values = {}
         if not isinstance(table, dict):
             self._fault("scanner", "wants [[scanner]] tables")
-            return {"name": ""}
+            return scanner_rows.merged("", {"via": "builtin"})
+        row: Values = {}
         fields = {option.key: option for option in ROW_OPTIONS}
         for key, raw in table.items():
             if key not in fields:
                 self._unknown("scanner." + key, ["scanner." + name for name in fields])
             elif key != "name":
                 row[key] = self._value(fields[key].type, raw, "scanner." + key, None)
-        row["name"] = self._row_name(table.get("name"))
-        row.setdefault("via", BUILT_IN_ROWS.get(row["name"], {"via": "clamd"})["via"])
-        return row
+        name = self._row_name(table.get("name"))
+        if None in row.values():  # a fault of its own
+            return scanner_rows.merged(name, {"via": "builtin"})
+        merged = scanner_rows.merged(name, row)
+        for field, wants in scanner_rows.faults(merged):
+            self._fault("scanner." + field, f"{name}: {wants}")
+        return merged
 
     def _row_name(self, name: Any) -> str:
         if (

@@ -5,6 +5,7 @@ base units (bytes, seconds, bytes strings) or raises ValueError.
 """
 
 import ipaddress
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,6 +151,41 @@ def _place(value: Any) -> str:
     return value
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    """A command line: a list of its words, or one text that is split as a shell would."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise ValueError
+    if any("\0" in word for word in words):
+        raise ValueError
+    return tuple(words)
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    """One address or several: a socket's path, HOST:PORT, a URL."""
+    several = [value] if isinstance(value, str) and value else value
+    if not isinstance(several, list) or not all(
+        isinstance(one, str) and one.isprintable() for one in several
+    ):
+        raise ValueError
+    return tuple(several)
+
+
+def _judgement(value: Any) -> tuple[int, ...] | str:
+    """Exit statuses, or a pattern."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, list) and value and all(type(one) is int and 0 <= one < 256 for one in value):
+        return tuple(value)
+    raise ValueError
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000:
+        raise ValueError
+    return value
+
+
 BOOL = Type("true or false", _is(bool))
 SIZE = Type('a size such as 4096 or "100 KiB"', _size)
 FOLDER = Type("an absolute path", _folder)
@@ -200,6 +236,27 @@ OPTIONS = (
         ["clamd"],
         'Scanners that every part is given to; "builtin" is the EICAR check alone.',
         "@av_scanners",
+    ),
+    Option(
+        "backups",
+        WORDS,
+        [],
+        "Scanners that are asked, in this order, in place of one that gives no answer.",
+        "@av_scanners_backup",
+    ),
+    Option(
+        "require",
+        choice("all", "one"),
+        "all",
+        "Which scanners must have answered, by themselves or by a backup, before a mail can be clean; it is "
+        "deferred else.",
+    ),
+    Option(
+        "path",
+        LINE,
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "Where scanners' programs are looked for; also their PATH.",
+        "$path",
     ),
     Option(
         "mail_scan",
@@ -343,18 +400,119 @@ OPTIONS = (
 
 ROW_OPTIONS = (
     Option("name", Type("a name of letters, digits, - and _", _words), "", "Used in `scanners` and reports."),
-    Option("via", choice("clamd", "builtin"), "clamd", "The protocol."),
-    Option("at", Type('a socket path or "HOST:PORT"', _is(str)), "", "Default: what clamd.conf says."),
+    Option(
+        "via",
+        choice("clamd", "command", "line", "icap", "sssp", "drweb", "yara", "builtin"),
+        "clamd",
+        "How it is asked: command (a program), line (a daemon that answers by lines), icap, sssp (Sophos "
+        "SAVDI), drweb (drwebd), yara (rules, in a process of ours).",
+    ),
+    Option(
+        "at",
+        Type('a socket path, "HOST:PORT" or "icap://HOST:PORT/SERVICE", or a list of such', _addresses),
+        "",
+        "Where it listens; of several, one is asked at random. Default for clamd: what clamd.conf says.",
+    ),
+    Option(
+        "run",
+        Type("a command line, as text or as a list of words", _texts),
+        "",
+        "The program and its arguments; {dir} is the folder with the parts, {files} each of them, {tmp} a "
+        "folder for the scanner's own files.",
+    ),
+    Option(
+        "ask",
+        Type("a text", _text),
+        "",
+        'What a daemon is told, "SCAN {file}\\n"; {file} is a part, which it must be able to read.',
+    ),
+    Option("greeting", Type("a pattern", _text), "", "What such a daemon says first."),
+    Option("bye", Type("a text", _text), "", "What it is told at the end."),
+    Option(
+        "clean",
+        Type("a list of exit statuses, or a pattern", _judgement),
+        "",
+        "How it says that it found nothing; what is neither clean nor infected is a failure.",
+    ),
+    Option(
+        "infected",
+        Type("a list of exit statuses, or a pattern", _judgement),
+        "",
+        "How it says that it found something.",
+    ),
+    Option("virus", Type("a pattern", _text), "", "The virus's name is what the first group matches."),
+    Option("suspect", Type("a pattern", _text), "", "Names that mean a mere suspicion."),
+    Option(
+        "sees",
+        choice("parts", "mail", "both"),
+        "both",
+        "What it is shown; default parts for command and line.",
+    ),
+    Option("kinds", WORDS, [], 'Kinds of parts that it is shown, "application/*"; none means all.'),
+    Option(
+        "max_file_size",
+        SIZE,
+        "25 MiB",
+        "Larger parts are graded unchecked. Default: what clamd.conf says, else 25 MiB for clamd, none for "
+        "others.",
+    ),
+    Option("timeout", integer(1, 600), 60, "Seconds without any answer that count as trouble."),
+    Option("retry", integer(0, 60), 2, "Seconds for which a daemon that is not there is tried again."),
+    Option(
+        "backup_of",
+        Type("a scanner's name", _text),
+        "",
+        'The scanner that this one stands in for when it gives no answer; "*" for any.',
+    ),
+    Option(
+        "databases",
+        Type("an absolute path", _is(str)),
+        "",
+        "Its folder of signatures. Default: what clamd.conf says.",
+    ),
+    Option(
+        "stamp",
+        WORDS,
+        [],
+        "Files (shell patterns) that change with its signatures and engine. Without any, no answer is kept.",
+    ),
+    Option(
+        "self_check",
+        integer(0, 1 << 20),
+        0,
+        "Seconds within which a daemon notices changed signatures; a clean answer is not kept for so long.",
+    ),
+    Option("version", WORDS, [], "Arguments with which the program tells its version."),
+    Option(
+        "folder",
+        FILE,
+        "",
+        "Where parts are put for a daemon of another user: a folder of the filter's user with that user's "
+        "group, mode 2750. Default: below state, which only the filter's user and root can read.",
+    ),
+    Option("method", choice("respmod", "reqmod"), "respmod", "How an ICAP service is asked."),
+    Option("rules", FILE, "", "YARA rules: a file, or a folder of *.yar and *.yara."),
+    Option(
+        "update",
+        Type("a command line, as text or as a list of words", _texts),
+        "",
+        "What `signatures update` runs for it; freshclam for ClamAV.",
+    ),
+    Option(
+        "mirror", FILE, "", "Or a folder from which `signatures update` fetches new files into `databases`."
+    ),
     Option(
         "conf",
         Type("an absolute path", _is(str)),
         "/etc/clamav/clamd.conf",
         "clamd's own settings; else those of the process at the socket.",
     ),
-    Option("databases", Type("an absolute path", _is(str)), "", "Default: what clamd.conf says."),
-    Option("how", choice("auto", "descriptor", "stream"), "auto", "auto: descriptors on a unix socket."),
-    Option("timeout", integer(1, 600), 60, "Seconds without any answer that count as trouble."),
-    Option("max_file_size", SIZE, "25 MiB", "What the scanner looks at, where clamd.conf can't be read."),
+    Option(
+        "how",
+        choice("auto", "descriptor", "stream"),
+        "auto",
+        "auto: clamd gets descriptors on a unix socket.",
+    ),
 )
 """The fields of a `[[scanner]]` row."""
 

@@ -41,6 +41,8 @@ def run(words: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
+    except SystemExit:  # click's way with a reader that left
+        return 2
     return int(status or 0)
 
 

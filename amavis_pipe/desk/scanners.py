@@ -71,4 +71,11 @@ def age_in_words(seconds: float) -> str:
 def _words(seen: Seen) -> tuple[str, ...]:
     row = seen.row
     age = "" if seen.age is None else age_in_words(seen.age) + " old"
-    return row.name, row.via, row.at or BUILT_IN, "no" if seen.trouble else "yes", seen.version, age
+    return (
+        row.name,
+        row.via,
+        ", ".join(row.pool) or BUILT_IN,
+        "no" if seen.trouble else "yes",
+        seen.version,
+        age,
+    )

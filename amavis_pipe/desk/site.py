@@ -119,7 +119,7 @@ def _owner(folder: bytes) -> pwd.struct_passwd | None:
 
 def _defaults(notes: list[str]) -> dict[str, Any]:
     """Default values; clamd only if it is there."""
-    places = [load.defaults()["rows"][0]["at"], *USUAL_SOCKETS]
+    places = [*load.defaults()["rows"][0]["at"], *USUAL_SOCKETS]
     at = next((place for place in places if _listens(place)), None)
     if at:
         tree = {"scanner": [{"name": "clamd", "at": at}]}

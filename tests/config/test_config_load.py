@@ -89,7 +89,7 @@ def test_a_value_is_read_in_base_units(text, key, expect):
         ('[smtp]\nstray_cr = "drop"', '2: smtp.stray_cr: wants one of sendmail, blank, not "drop"'),
         ("scanners = 3", "1: scanners: wants a list of words, not 3"),
         ("scanners = []", '1: scanners: wants at least one; "builtin" is the EICAR check alone'),
-        ('scanners = ["clam"]', '1: scanners: no scanner "clam"; known: builtin, clamd'),
+        ('scanners = ["clam"]', '1: scanners: no scanner "clam"; did you mean clamd?'),
         ('[limits]\nmemory = "1 TB"', '2: limits.memory: wants a size such as 4096 or "100 KiB", not "1 TB"'),
         ("[limits]\nmemory = -1", '2: limits.memory: wants a size such as 4096 or "100 KiB", not -1'),
         ('[infected]\naction = "drop"', "2: infected.action: wants one of pass, tag, defer, bounce, discard, "
@@ -109,7 +109,7 @@ def test_a_value_is_read_in_base_units(text, key, expect):
                                          "scanner's timeout together (120 + 60), not 100"),
         ('[quarantine]\nplace = ""', '1: unchecked.crash: wants a quarantine.place, or "defer" or "pass"'),
         ('[[scanner]]\nname = "a b"', "2: scanner.name: wants a name of letters, digits, - and _"),
-        ('[[scanner]]\nname = "x"\nvia = "smoke"', '3: scanner.via: wants one of clamd, builtin, not "smoke"'),
+        ('[[scanner]]\nname = "x"\nvia = "smoke"', '3: scanner.via: wants one of clamd, command, line, icap, sssp, drweb, yara, builtin, not "smoke"'),
         ('[[scanner]]\nname = "x"\ntimout = 3', "3: scanner.timout: is no option; did you mean scanner.timeout?"),
         ('[[scanner]]\nname = "x"\ntimeout = 0', "3: scanner.timeout: wants an integer from 1 to 600, not 0"),
         ("scanner = 3", "1: scanner: wants [[scanner]] tables"),
@@ -216,7 +216,7 @@ class TestClamdRow:
 
     def test_clamds_own_defaults_hold_where_the_file_says_nothing(self, row):
         found = row("")
-        assert found["at"] == "/run/clamav/clamd.ctl"
+        assert found["at"] == ("/run/clamav/clamd.ctl",)
         assert found["databases"] == b"/var/lib/clamav"
         assert (found["self_check"], found["largest"], found["longest"]) == (600, 100 * MIB, 120)
 
@@ -225,13 +225,13 @@ class TestClamdRow:
             '# comment\nLocalSocket /x/c.ctl # here\nDatabaseDirectory "/x/db"\nSelfCheck 60\n'
             "MaxFileSize 25M\nMaxScanSize 1G\nMaxScanTime 5000\nStreamMaxLength 1k\nFoo\n"
         )
-        assert (found["at"], found["databases"]) == ("/x/c.ctl", b"/x/db")
+        assert (found["at"], found["databases"]) == (("/x/c.ctl",), b"/x/db")
         assert (found["self_check"], found["largest"], found["longest"]) == (60, 25 * MIB, 5)
         assert found["how"] == "descriptor"
 
     def test_the_row_holds_against_the_file(self, row):
         found = row("LocalSocket /x/c.ctl\n", 'at = "/y/d.ctl"\ndatabases = "/y/db"\nhow = "stream"\n')
-        assert (found["at"], found["databases"], found["how"]) == ("/y/d.ctl", b"/y/db", "stream")
+        assert (found["at"], found["databases"], found["how"]) == (("/y/d.ctl",), b"/y/db", "stream")
 
     def test_a_stream_is_limited_by_its_length_too(self, row):
         found = row("StreamMaxLength 5M\n", 'at = "127.0.0.1:3310"\n')
@@ -249,7 +249,7 @@ class TestClamdRow:
 
     def test_the_built_in_check_has_no_place_and_no_limit(self):
         (found,) = values('scanners = ["builtin"]')["rows"]
-        assert (found["at"], found["databases"], found["largest"]) == ("", b"", 0)
+        assert (found["at"], found["databases"], found["largest"]) == ((), b"", 0)
 
 
 CLAMD_CONF = "LocalSocket {folder}/clamd.ctl\nDatabaseDirectory {folder}/db\nMaxFileSize 7M\nTCPSocket 3399\n"
@@ -270,7 +270,7 @@ def test_a_clamd_conf_counts_for_its_own_clamd_alone(tmp_path, monkeypatch, at, 
     conf = tmp_path / "clamd.conf"
     conf.write_text(CLAMD_CONF.format(folder=tmp_path))
     monkeypatch.setattr(clamav, "USUAL", os.fsencode(conf))
-    given = {"name": "clamd", "via": "clamd", "at": at.format(folder=tmp_path)}
+    given = {"name": "clamd", "via": "clamd", "at": (at.format(folder=tmp_path),)}
     row = clamav.clamd_row(given | ({"conf": str(conf)} if named else {}), [])
     assert row["databases"] == databases.format(folder=tmp_path).encode()
     assert row["largest"] == largest
@@ -300,12 +300,12 @@ def test_a_clamd_tells_its_settings_by_its_command_line(tmp_path, words):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as clamd:
         assert clamd.stdout.readline()
         files = []
-        row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": str(at)}, files)
+        row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": (str(at),)}, files)
     assert row["databases"] == os.fsencode(tmp_path / "own")
     assert os.fsencode(conf) in [name for name, _ in files]
     assert (os.fsencode(at), settings.identity(os.fsencode(at))) in files
 
 
 def test_a_socket_where_nobody_listens_tells_nothing(tmp_path):
-    row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": str(tmp_path / "nobody.ctl")}, [])
+    row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": (str(tmp_path / "nobody.ctl"),)}, [])
     assert row["databases"] == b""

@@ -81,6 +81,7 @@ HOT = {
             "model",
             "perform",
             "policy",
+            "recent",
             "record",
             "session",
             "settings",

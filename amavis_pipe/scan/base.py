@@ -1,0 +1,71 @@
+"""What scanners other than clamd have in common: size limits, and what their answers depend on."""
+
+import glob
+from abc import ABC, abstractmethod
+from time import time
+
+from amavis_pipe.model import Finding, ScannerSlow, ScannerTrouble, Stamp
+from amavis_pipe.settings import Row, Settings, identity
+from amavis_pipe.spool import Blob
+
+Items = list[tuple[str, Blob]]
+Answers = dict[str, list[Finding]]
+
+FOREVER = float("inf")
+MOST_FILES = 2000
+"""Files that a stamp is made of at most."""
+
+
+class Base(ABC):
+    """A scanner as a row of the settings describes it; amavis_pipe.inquire says what is expected of one."""
+
+    def __init__(self, row: Row, settings: Settings) -> None:
+        self.row = row
+        self.version = ""
+        self.steady = True
+        self.work = settings.work
+        self.settle = settings.settle_seconds
+
+    def scan(self, items: Items, until: float = FOREVER) -> Answers:
+        """What it says of each item; larger ones than it looks at are *unchecked*, and not shown to it."""
+        row, answers = self.row, {}
+        small: Items = []
+        for path, blob in items:
+            if 0 < row.largest < blob.size:
+                answers[path] = [Finding("unchecked", "limit:" + row.name, path, row.name)]
+            else:
+                small.append((path, blob))
+        said = self.ask(small, until)
+        for path, findings in said.items():
+            answers[path] = answers.get(path, []) + findings
+        return answers
+
+    @abstractmethod
+    def ask(self, items: Items, until: float) -> Answers:
+        """The same for items that are small enough; ScannerTrouble. With none: whether it is there."""
+
+    def engine(self) -> list[bytes] | None:
+        """Files that change with the engine; None if it isn't there."""
+        return []
+
+    def stamp(self) -> Stamp:
+        """From its files of signatures, its engine and its options; empty if no such files can be seen."""
+        row, engine = self.row, self.engine()
+        patterns = [*row.more.get("stamp", ()), *([row.databases.decode() + "/*"] if row.databases else [])]
+        files = sorted({path for pattern in patterns for path in glob.iglob(pattern)})[:MOST_FILES]
+        known = [(path, identity(path.encode())) for path in files]
+        if engine is None or not known:
+            return Stamp(b"", False)
+        newest = max(seen[4] for _, seen in known if seen) / 1e9 if any(seen for _, seen in known) else 0.0
+        engines = [(path, identity(path)) for path in engine]
+        options = (row.pool, row.how, row.largest, sorted(row.more.items()))
+        old = newest + row.self_check + (self.settle if row.self_check else 0) < time()
+        return Stamp(repr((options, engines, known)).encode(), old)
+
+    def trouble(self, what: str, at: str = "") -> ScannerTrouble:
+        """An error that says who failed, where, how."""
+        return ScannerTrouble(f"{self.row.name}{f' at {at}' if at else ''}: {what}")
+
+    def slow(self, at: str = "") -> ScannerSlow:
+        """That it gave no answer in time."""
+        return ScannerSlow(f"{self.row.name}{f' at {at}' if at else ''}: no answer in {self.row.timeout} s")

@@ -1,0 +1,158 @@
+"""A connection to a daemon, with a deadline on everything, and daemons in general."""
+
+import socket
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TypeVar
+
+from amavis_pipe.clamd import ask as ask_address
+from amavis_pipe.model import ScannerAway, ScannerSlow, ScannerTrouble
+from amavis_pipe.recent import Recent
+from amavis_pipe.scan.base import Answers, Base, Items
+from amavis_pipe.settings import Row, Settings
+from amavis_pipe.text import ascii_of, why
+
+T = TypeVar("T")
+
+LONGEST_LINE = 1 << 14
+LARGEST = 1 << 20
+"""Bytes that a daemon may say to one question."""
+
+
+class Channel:
+    """Bytes to and from the daemon at a socket's path or HOST:PORT; ScannerTrouble for all that fails.
+
+    Each answer may take `row.timeout` seconds, all of them end at the monotonic time `until`.
+    """
+
+    def __init__(self, row: Row, at: str, until: float) -> None:
+        self.at = at
+        self._row = row
+        self._until = until
+        self._end = 0.0
+        self._buffer = b""
+        self._room = 0
+        self.begin()
+        self._socket = self._connected()
+
+    def close(self) -> None:
+        """End the connection; never fails."""
+        self._socket.close()
+
+    def begin(self, room: int = LARGEST) -> None:
+        """A new question begins: its answer has the row's time, and room for so many bytes."""
+        self._end = min(self._until, monotonic() + self._row.timeout)
+        self._room = room
+
+    def send(self, *chunks: bytes) -> None:
+        """Send them all."""
+        self.send_all(chunks)
+
+    def send_all(self, chunks: Iterable[bytes]) -> None:
+        """Send them as they come."""
+        for chunk in chunks:
+            try:
+                self._socket.settimeout(self._left())
+                self._socket.sendall(chunk)
+            except OSError as error:
+                raise self._failed(error) from None
+
+    def line(self) -> bytes:
+        """The next line, without its end (LF or CR LF)."""
+        while b"\n" not in self._buffer:
+            if len(self._buffer) > LONGEST_LINE:
+                raise self.trouble("a line without end")
+            self._more()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.removesuffix(b"\r")
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        while len(self._buffer) < size:
+            self._more()
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
+
+    def trouble(self, what: str, said: bytes = b"") -> ScannerTrouble:
+        """An error that says who failed, where, how."""
+        shown = f": {ascii_of(said, 200)}" if said else ""
+        return ScannerTrouble(f"{self._row.name} at {self.at}: {what}{shown}")
+
+    def _more(self) -> None:
+        try:
+            self._socket.settimeout(self._left())
+            piece = self._socket.recv(1 << 16)
+        except OSError as error:
+            raise self._failed(error) from None
+        if not piece:
+            raise ScannerAway(f"{self._row.name} at {self.at}: closed the connection")
+        self._room -= len(piece)
+        if self._room < 0:
+            raise self.trouble("answers without end")
+        self._buffer += piece
+
+    def _left(self) -> float:
+        left = self._end - monotonic()
+        if left <= 0:
+            raise self._slow()
+        return left
+
+    def _slow(self) -> ScannerSlow:
+        return ScannerSlow(f"{self._row.name} at {self.at}: no answer in {self._row.timeout} s")
+
+    def _connected(self) -> socket.socket:
+        host, _, port = self.at.rpartition(":")
+        try:
+            if self.at.startswith("/"):
+                connection = socket.socket(socket.AF_UNIX)
+                try:
+                    connection.settimeout(self._left())
+                    connection.connect(self.at)
+                except BaseException:
+                    connection.close()
+                    raise
+                return connection
+            return socket.create_connection((host.strip("[]"), int(port)), self._left())
+        except (OSError, ValueError, OverflowError) as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: Exception) -> ScannerTrouble:
+        """What it means that a call to the system failed."""
+        if isinstance(error, TimeoutError):
+            return self._slow()
+        away = isinstance(error, ConnectionError | FileNotFoundError)
+        kind = ScannerAway if away else ScannerTrouble
+        return kind(f"{self._row.name} at {self.at}: {why(error)}")
+
+
+class Daemon(Base):
+    """A scanner that listens somewhere: one connection for all parts of a mail."""
+
+    def __init__(self, row: Row, settings: Settings, recent: Recent | None) -> None:
+        super().__init__(row, settings)
+        self._recent = recent
+
+    def ask(self, items: Items, until: float) -> Answers:
+        """Each item's findings, all from one of its addresses."""
+        return self.asked(lambda channel: self.talk(channel, items), until)
+
+    def asked(self, question: Callable[[Channel], T], until: float) -> T:
+        """What `question` gives of a connection to one of its addresses."""
+
+        def at(address: str) -> T:
+            channel = Channel(self.row, self.place(address), until)
+            try:
+                return question(channel)
+            finally:
+                channel.close()
+
+        return ask_address(self.row, at, until, self._recent)
+
+    def place(self, address: str) -> str:
+        """Where the daemon of an address in the settings listens."""
+        return address
+
+    @abstractmethod
+    def talk(self, channel: Channel, items: Items) -> Answers:
+        """The conversation, from the greeting to the last answer; ScannerTrouble."""
