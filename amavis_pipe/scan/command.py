@@ -60,8 +60,9 @@ class Command(Base):
             line = self._line(folder)
             status, output = self._run(line, folder.own, min(until, monotonic() + self.row.timeout))
         hits = self._judge.read(status, output)
-        if hits is None:
-            raise self.trouble(f"exit status {status}, {_shown(output)}")
+        if hits is None or (status < 0 and not hits):
+            how = f"exit status {status}" if status >= 0 else "ended by a signal"
+            raise self.trouble(f"{how}, {_shown(output)}")
         if not hits:
             return {path: [] for path in folder.names.values()}
         answers: Answers = {}
