@@ -8,7 +8,7 @@ failure, as is all else. The ISTag (4.7) is what answers depend on.
 
 from collections.abc import Iterator
 
-from amavis_pipe.model import Finding, Stamp
+from amavis_pipe.model import Finding, ScannerAway, Stamp
 from amavis_pipe.recent import Recent
 from amavis_pipe.scan.base import Answers, Items
 from amavis_pipe.scan.channel import LARGEST, Channel, Daemon
@@ -67,13 +67,25 @@ class Icap(Daemon):
         more = sorted(self.row.more.items())
         return Stamp(repr((self.row.pool, self.row.largest, more, options.tag)).encode(), True)
 
+    def ask(self, items: Items, until: float) -> Answers:
+        """Each item's findings; a server ends a connection when it has answered so many questions on it."""
+        answers = super().ask(items, until)
+        while len(answers) < len(items):
+            answers |= super().ask([item for item in items if item[0] not in answers], until)
+        return answers
+
     def talk(self, channel: Channel, items: Items) -> Answers:
-        """The parts in turn; steady only if the ISTag stays the same."""
+        """The parts in turn, at least one, as far as the server goes; steady while the ISTag is the same."""
         options = self._options(channel)
         answers: Answers = {}
         for path, blob in items:
             channel.begin(LARGEST + 2 * blob.size)  # it may send all of it back, in small chunks
-            answers[path] = self._scanned(channel, path, blob, options)
+            try:
+                answers[path] = self._scanned(channel, path, blob, options)
+            except ScannerAway:
+                if not answers:
+                    raise
+                break
         return answers
 
     def _options(self, channel: Channel) -> Options:

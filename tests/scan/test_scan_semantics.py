@@ -95,7 +95,7 @@ class TestBackups:
     def test_a_backup_of_another_scanner_is_not_asked(self, site, program, second):
         settings = site("first", "clamd", rows={"second": {"backup_of": "clamd"}})
         program.says(99, "")
-        with pytest.raises(ScannerTrouble, match="^first: exit status 99"):
+        with pytest.raises(ScannerTrouble, match=r"^first: exit status 99"):
             ask(settings, part("1", b"a"))
         assert not second.called()
 
@@ -109,7 +109,7 @@ class TestBackups:
         settings = site("first", backups=["second"])
         program.says(99, "")
         second.crashes()
-        with pytest.raises(ScannerTrouble, match="^first: "):
+        with pytest.raises(ScannerTrouble, match=r"^first: "):
             ask(settings, part("1", b"a"))
 
     def test_a_clamd_that_is_not_there_is_replaced(self, site, clamd, second):
@@ -142,7 +142,7 @@ class TestRequire:
 
     def test_one_that_fails_is_trouble_if_all_must_answer(self, site, program):
         program.says(99, "")
-        with pytest.raises(ScannerTrouble, match="^first: "):
+        with pytest.raises(ScannerTrouble, match=r"^first: "):
             ask(site("first", "clamd"), part("1", b"a"))
 
     def test_it_is_enough_that_one_answers_if_the_site_says_so(self, site, program):
@@ -153,7 +153,7 @@ class TestRequire:
     def test_none_that_answers_is_trouble_even_then(self, site, program, second):
         program.says(99, "")
         second.says(98, "")
-        with pytest.raises(ScannerTrouble, match="^first: "):
+        with pytest.raises(ScannerTrouble, match=r"^first: "):
             ask(site("first", "second", require="one"), part("1", b"a"))
 
     def test_a_virus_that_another_has_found_counts_in_spite_of_the_trouble(self, site, program):
@@ -178,7 +178,9 @@ class TestSees:
     def test_what_is_larger_than_it_looks_at_is_unchecked_and_not_shown(self, site, program):
         settings = site("first", rows={"first": {"max_file_size": 3}})
         kept, facts = ask(settings, part("1", b"long"), part("2", b"abc"))
-        assert [(one.grade, one.name, one.part) for one in facts.findings] == [("unchecked", "limit:first", "1")]
+        assert [(one.grade, one.name, one.part) for one in facts.findings] == [
+            ("unchecked", "limit:first", "1")
+        ]
         assert not kept
 
     def test_one_that_sees_the_mail_alone_is_shown_all_of_it(self, site, clamd):
@@ -203,7 +205,7 @@ class TestMemory:
         settings = site("first", rows={"first": {"stamp": []}})
         program.says(*output)
         for _ in range(2):
-            kept, facts = ask(settings, part("1", b"a"))
+            ask(settings, part("1", b"a"))
         assert len(program.called()) == 2
         assert Inquiry(settings, Cache(settings.state + b"/cache", 7)).stamps() is None
 
@@ -261,7 +263,7 @@ class TestSlow:
         clamd.fault = "silent"
         inquiry = Inquiry(settings, Cache(b"", 0))
         inquiry._until -= 200 - 30 - 0.2
-        with pytest.raises(ScannerTrouble, match="no answer in the time there is for the mail|no answer in"):
+        with pytest.raises(ScannerTrouble, match="no answer in"):
             inquiry.ask(Blob(MAIL), Facts([], [], []))
 
 
@@ -272,7 +274,7 @@ class TestPool:
         servers = [Clamd(), Clamd()]
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
-            dead = "127.0.0.1:%d" % nobody.getsockname()[1]
+            dead = f"127.0.0.1:{nobody.getsockname()[1]}"
             row = {**CLAMD, "name": "clamd", "at": [dead, *(one.at for one in servers)]}
             yield servers, settings_of(scanners=["clamd"], scanner=[row]), dead
         for server in servers:

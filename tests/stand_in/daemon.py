@@ -1,5 +1,6 @@
 """A daemon that says what it is told to, piece by piece: for scanners that listen somewhere."""
 
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -17,7 +18,7 @@ class Daemon:
         self._socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         self._socket.bind(str(path) if path else ("127.0.0.1", 0))
         self._socket.listen()
-        self.at = str(path) if path else "127.0.0.1:%d" % self._socket.getsockname()[1]
+        self.at = str(path) if path else f"127.0.0.1:{self._socket.getsockname()[1]}"
         self.script: list[bytes | None] = []
         self.heard: list[bytes] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -39,10 +40,8 @@ class Daemon:
                 connection.settimeout(10)
                 number = len(self.heard)
                 self.heard.append(b"")
-                try:
+                with contextlib.suppress(OSError):
                     self._talk(connection, number)
-                except OSError:
-                    pass
 
     def _talk(self, connection: socket.socket, number: int) -> None:
         for place, piece in enumerate(self.script):
