@@ -127,6 +127,9 @@ class Filter:
         site, mail, examination, verdict, receipts = self._done
         facts, times, cached = examination.facts, examination.times, examination.cached
         cpu = sum(posix.times()[:4])
+        for answer in facts.answers:
+            if answer.trouble:
+                journal.log(journal.WARNING, "warning: " + ascii(answer.trouble)[1:-1])
         journal.log(journal.INFO, journal.summary(self._envelope, facts, verdict, cached, cpu, receipts))
         if site.journal_days:
             times["total"] = (perf_counter() - self._begun) * 1000

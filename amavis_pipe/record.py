@@ -131,6 +131,12 @@ def _part(part: "Part") -> "Json":
 
 def _scanners(facts: "Facts") -> "list[Json]":
     return [
-        {"name": answer.name, "version": answer.version, "cached": answer.cached, "ms": round(answer.ms, 3)}
+        {
+            "name": answer.name,
+            "version": answer.version,
+            "cached": answer.cached,
+            "ms": round(answer.ms, 3),
+            "trouble": answer.trouble,
+        }
         for answer in facts.answers
     ]

@@ -123,10 +123,12 @@ class Site:
         self.relay.open()  # a socket younger than all signatures: the filter then knows that clamd has them
         self.configure()
 
-    def configure(self, scanner: dict[str, Any] | None = None, **values: Any) -> None:
-        """Write the settings: clamd behind the relay, and what is given; a dict is a section."""
-        row = {"name": "clamd", "at": str(self.relay.path), "conf": str(self.clamd.conf), "timeout": 20}
-        row |= scanner or {}
+    def configure(
+        self, scanner: dict[str, Any] | None = None, row: dict[str, Any] | None = None, **values: Any
+    ) -> None:
+        """Write the settings: clamd behind the relay, another scanner's row, and what is given by section."""
+        known = {"name": "clamd", "at": str(self.relay.path), "conf": str(self.clamd.conf), "timeout": 20}
+        known |= scanner or {}
         top = {"state": str(self.state), "forward": self.reentry} | {
             key: value for key, value in values.items() if not isinstance(value, dict)
         }
@@ -136,7 +138,9 @@ class Site:
         lines = _toml(top)
         for name, section in sections.items():
             lines += [f"[{name}]", *_toml(section)]
-        self.write_settings("\n".join([*lines, "[[scanner]]", *_toml(row), ""]).encode())
+        for table in (known, row):
+            lines += ["[[scanner]]", *_toml(table)] if table else []
+        self.write_settings("\n".join([*lines, ""]).encode())
 
     def write_settings(self, content: bytes) -> None:
         """Write the settings file as it is given, for the filter to read and for nobody to write."""
