@@ -39,7 +39,7 @@ INDEX_SHARE = 16
 """A generation has one byte of index for so many: enough for entries of 128 bytes, the mean is larger."""
 _LARGEST_HALF = 1 << 36
 """More than `cache.size` will ever ask for; a slot has room for offsets below 1 << 40."""
-_ENTRY = 16 + 8 + 4
+ENTRY = 16 + 8 + 4
 _FIRST = 4096
 """Bytes that are read of an entry at first; few are longer."""
 
@@ -121,10 +121,10 @@ class Cache:
     def _entry(self, fd: int, offset: int, key: bytes) -> tuple[float, bytes] | None:
         """The entry at an offset, if there is one, of this key, and of an age that counts."""
         data = posix.pread(fd, _FIRST, offset)
-        end = _ENTRY + int.from_bytes(data[24:_ENTRY], "big")
-        if len(data) < end <= _ENTRY + LARGEST:
+        end = ENTRY + int.from_bytes(data[24:ENTRY], "big")
+        if len(data) < end <= ENTRY + LARGEST:
             data += posix.pread(fd, end - len(data), offset + len(data))
-        stamp, payload = data[16:24], data[_ENTRY:end]
+        stamp, payload = data[16:24], data[ENTRY:end]
         if data[:16] != _seal(key, stamp, payload):
             return None
         age = time() - int.from_bytes(stamp, "big")

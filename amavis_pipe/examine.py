@@ -99,7 +99,7 @@ def _examined(
     for name in keys:
         known = _recall(cache, name, settings.clean_seconds)
         if known is not None:
-            return Examination(known, True, {})
+            return Examination(_allowed(known, settings), True, {})
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
@@ -111,7 +111,16 @@ def _examined(
         cache.put(keys[key], _packed(facts), max(oldest, inquiry.oldest))
     scanned = perf_counter()
     times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
-    return Examination(facts, False, times)
+    return Examination(_allowed(facts, settings), False, times)
+
+
+def _allowed(facts: Facts, settings: "Settings") -> Facts:
+    """The facts, what the site allows among the findings being but noted; not for the cache."""
+    if settings.allow:
+        from amavis_pipe.allow import apply
+
+        apply(facts, settings.allow)
+    return facts
 
 
 def _ask_without_known(

@@ -8,7 +8,11 @@ from _stat import S_IFREG
 from fcntl import LOCK_EX, LOCK_NB, flock
 from time import time
 
-from amavis_pipe.cache import BUCKET, CURRENT, HEAD, PREVIOUS, SLOT, head_of, parsed
+from amavis_pipe.cache import BUCKET, CURRENT, ENTRY, HEAD, LARGEST, PREVIOUS, SLOT, head_of, parsed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STEP = 1 << 20
 """Bytes of an index that are read at once, whole slots."""
@@ -41,6 +45,27 @@ def contents(fd: int) -> tuple[int, int]:
         slots = memoryview(index[: len(index) // SLOT * SLOT]).cast("Q")
         used += len(slots) - slots.tolist().count(0)
     return birth, used
+
+
+def entries(fd: int) -> "Iterator[tuple[int, bytes]]":
+    """Where each entry of an open generation stands, and its payload; what is not whole is left out."""
+    end = posix.fstat(fd).st_size
+    _, buckets = parsed(posix.pread(fd, HEAD, 0), end)
+    for at in range(BUCKET, BUCKET * (1 + buckets), STEP):
+        index = posix.pread(fd, min(STEP, BUCKET * (1 + buckets) - at), at)
+        for place in range(0, len(index) - SLOT + 1, SLOT):
+            offset = int.from_bytes(index[place + 3 : place + SLOT], "big")
+            head = posix.pread(fd, ENTRY, offset) if offset else b""
+            size = int.from_bytes(head[24:ENTRY], "big")
+            if len(head) == ENTRY and any(head[:16]) and size <= LARGEST:
+                payload = posix.pread(fd, size, offset + ENTRY)
+                if len(payload) == size:
+                    yield offset, payload
+
+
+def strike(fd: int, offset: int) -> None:
+    """Make an entry a miss for every process; its slot stays, and is written over one day."""
+    posix.pwrite(fd, bytes(16), offset)
 
 
 def _retire(fd: int, path: bytes, to: bytes) -> bool:

@@ -5,12 +5,17 @@ one. What other files say (clamd.conf) is read here, too, so that the filter its
 """
 
 import difflib
+import re
 import tomllib
 from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Type
+
+TABLES = ("scanner", "allow")
+"""Sections of which there may be several."""
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
@@ -47,6 +52,7 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values = reader.options(tree)
     files: Files = []
     values["rows"] = reader.rows(values, tree.get("scanner", []), files)
+    values["allow"] = reader.allowed(tree.get("allow", []))
     values["passwords"] = reader.passwords(values["passwords.file"], files)
     reader.relations(values)
     if reader.faults:
@@ -91,7 +97,7 @@ class _Reader:
             raw = given.pop(option.key, option.default)
             values[option.key] = self._value(option.type, raw, option.key, option.default)
         for key in given:
-            self._unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + ["scanner"])
+            self._unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + list(TABLES))
         return values
 
     def rows(self, values: Values, tables: Any, files: Files) -> list[Values]:
@@ -153,6 +159,23 @@ class _Reader:
         self._fault("scanner.name", "wants a name of letters, digits, - and _")
         return ""
 
+    def allowed(self, tables: Any) -> tuple[tuple[str, str, str], ...]:
+        """What [[allow]] tables declare harmless: "sha256" or "name", the value, the reason."""
+        rules = []
+        for table in tables if isinstance(tables, list) else [tables]:
+            given = table if isinstance(table, dict) else {}
+            for key in given.keys() - {"sha256", "name", "reason"}:
+                self._unknown("allow." + key, ["allow.sha256", "allow.name", "allow.reason"])
+            kinds = [key for key in ("sha256", "name") if key in given]
+            value, reason = given.get(kinds[0]) if len(kinds) == 1 else None, given.get("reason")
+            if not isinstance(value, str) or not value or not isinstance(reason, str) or not reason:
+                self._fault("allow", "wants sha256 or name, and a reason, each a text")
+            elif kinds == ["sha256"] and not _SHA256.fullmatch(value):
+                self._fault("allow.sha256", f"wants 64 hex digits, not {_shown(value)}")
+            else:
+                rules.append((kinds[0], value.lower() if kinds == ["sha256"] else value, reason))
+        return tuple(rules)
+
     def passwords(self, file: bytes, files: Files) -> tuple[bytes, ...]:
         """The lines of that file."""
         if not file:
@@ -211,7 +234,7 @@ def _flat(tree: Values) -> Values:
     """{"limits": {"depth": 3}} -> {"limits.depth": 3}; scanner rows are left out."""
     flat: Values = {}
     for key, value in tree.items():
-        if key == "scanner":
+        if key in TABLES:
             continue
         if isinstance(value, dict):
             if value or key not in SECTIONS:

@@ -26,7 +26,7 @@ def sample(given: dict[str, Any] | None = None) -> str:
             if option.key.rpartition(".")[0] == section:
                 lines += _lines(option, given)
         lines.append("")
-    return "\n".join(lines + _row_lines()) + "\n"
+    return "\n".join(lines + _row_lines() + _allow_lines()) + "\n"
 
 
 def _lines(option: Option, given: dict[str, Any]) -> list[str]:
@@ -46,6 +46,18 @@ def _row_lines() -> list[str]:
             f"#{option.key} = {toml(option.default or 'clamd' if option.key == 'name' else option.default)}",
         ]
     return lines
+
+
+def _allow_lines() -> list[str]:
+    return [
+        "",
+        "# What is harmless whatever a scanner says: a part's content, or all that has one signature's name",
+        "#[[allow]]",
+        "# The part's SHA-256, as the record shows it; or, in its place, name: the signature's name.",
+        '#sha256 = ""',
+        "# Why; it stands in the record of each mail.",
+        '#reason = ""',
+    ]
 
 
 def toml(value: Any) -> str:

@@ -189,6 +189,20 @@ def cache_prune(config: bytes | None, verbose: bool) -> int:
     return command.run(config, verbose, only="cache")
 
 
+@cache.command("forget")
+@_config
+@click.argument("what", metavar="SHA256|NAME")
+def cache_forget(config: bytes | None, what: str) -> int:
+    """Forget what is remembered of a part, by its SHA-256, or of a virus, by its name.
+
+    A false positive is asked about again then; where the scanner still says so, see [[allow]] in the
+    settings. The name may be a shell pattern.
+    """
+    from amavis_pipe.desk import forget as command
+
+    return command.run(config, what)
+
+
 @cache.command("clear")
 @_config
 def cache_clear(config: bytes | None) -> int:
