@@ -185,7 +185,7 @@ ROWS: dict[str, Values] = {
     ),
     "uvscan": _command(
         "NAI McAfee uvscan",
-        "--secure -rv --mime --summary --noboot {dir}",
+        "--secure -rv --mime --summary --noboot - {dir}",
         "/usr/local/uvscan/uvscan",
         "uvscan",
         clean=(0,),

@@ -48,6 +48,7 @@ class TestSssp:
         daemon.script = [*SSSP_OPEN, b"ACC 3\r\n" + CLEAN, b"ACC 4\r\n" + VIRUS]
         asked = scanner("savdi")
         assert names(asked.scan(ITEMS)) == {"1": [], "2": [("virus", "EICAR-AV-Test")]}
+        daemon.close()
         heard = daemon.heard[0]
         assert b"SSSP/1.0 SCANDATA 5\r\nfirst" in heard and b"SSSP/1.0 SCANDATA 6\r\nsecond" in heard
         assert asked.version == "SAVDI 2.6 5.60"
@@ -105,6 +106,7 @@ class TestDrWeb:
     def test_each_part_is_asked_about_on_its_own_connection(self, scanner, daemon):
         daemon.script = [b"", said(0x00100000)]
         assert names(scanner("drwebd").scan(ITEMS)) == {"1": [], "2": []}
+        daemon.close()
         head = (1).to_bytes(4, "big") + (0x00280001).to_bytes(4, "big") + bytes(4)
         assert daemon.heard == [head + b"\0\0\0\5first", head + b"\0\0\0\6second"]
 
@@ -154,11 +156,9 @@ class TestEveryDaemon:
         daemon.close()
 
     def test_one_that_is_not_there_is_trouble(self, name, asked, daemon):
-        daemon._socket.shutdown(2)
-        daemon._socket.close()
+        daemon.close()
         with pytest.raises(ScannerTrouble, match=f"^{name} at .*refused"):
             asked.scan(ITEMS)
-        daemon.__init__()
 
     def test_one_that_says_nothing_is_trouble_in_time(self, name, asked, daemon):
         asked.row.timeout = 0.2
@@ -181,6 +181,56 @@ class TestEveryDaemon:
         daemon.script = [b"", b"x" * (3 << 20)]
         with pytest.raises(ScannerTrouble, match=f"^{name} at "):
             asked.scan(ITEMS)
+
+
+ICAP_OPEN = b"ICAP/1.0 200 OK\r\nISTag: x\r\nEncapsulated: null-body=0\r\n\r\n"
+ICAP_CLEAN = b"ICAP/1.0 204 None\r\nISTag: x\r\n\r\n"
+GOOD = {
+    "savdi": [*SSSP_OPEN, b"ACC 3\r\n" + CLEAN, b"ACC 4\r\n" + CLEAN],
+    "drwebd": [b"", said(0x00100000)],
+    "fpscand": [b"", b"0 <clean> a\n", b"0 <clean> b\n"],
+    "icap": [b"", ICAP_OPEN, ICAP_CLEAN, ICAP_CLEAN],
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+class TestInTheMiddle:
+    """A conversation that goes well, and what may befall it."""
+
+    @pytest.fixture
+    def daemon(self):
+        daemon = Daemon()
+        daemon.script = GOOD[self.name]
+        yield daemon
+        daemon.close()
+
+    @pytest.fixture(autouse=True)
+    def named(self, name):
+        type(self).name = name
+
+    @pytest.fixture
+    def asked(self, name, named, settings_of, daemon):
+        at = {"icap": f"icap://{daemon.at}/x"}.get(name, daemon.at)
+        row = {"name": name, "at": at, "timeout": 20, "retry": 3}
+        settings = settings_of(scanners=[name], scanner=[row])
+        return scanner_of(settings.rows[0], settings)
+
+    def test_one_that_is_slow_is_waited_for(self, name, asked, daemon):
+        daemon.slowly = True
+        assert names(asked.scan(ITEMS)) == {"1": [], "2": []}
+
+    def test_one_that_reloads_is_asked_again(self, name, asked, daemon):
+        good = GOOD[name]
+        daemon.before = [[None], [*good[:-1], good[-1][:3], None]]
+        assert names(asked.scan(ITEMS)) == {"1": [], "2": []}
+
+    def test_one_that_dies_at_any_byte_of_its_last_answer_is_trouble(self, name, asked, daemon):
+        asked.row.retry = 0
+        *good, last = GOOD[name]
+        for size in range(0, len(last), 7):
+            daemon.script = [*good, last[:size], None]
+            with pytest.raises(ScannerTrouble, match=r"closed the connection|reset|Broken"):
+                asked.scan(ITEMS)
 
 
 def mutants(seeds, count=3000):

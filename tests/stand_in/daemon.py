@@ -11,6 +11,8 @@ class Daemon:
 
     script  what is sent: the first piece at once, each other when something has come (b"" is sent as nothing);
             None closes the connection at once
+    before  scripts of the first connections, in place of that
+    slowly  a byte at a time
     heard   all that came, by connection
     """
 
@@ -20,13 +22,16 @@ class Daemon:
         self._socket.listen()
         self.at = str(path) if path else f"127.0.0.1:{self._socket.getsockname()[1]}"
         self.script: list[bytes | None] = []
+        self.before: list[list[bytes | None]] = []
+        self.slowly = False
         self.heard: list[bytes] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
-        self._socket.shutdown(socket.SHUT_RDWR)
+        """Stop listening, once what was begun has ended."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(10)
 
@@ -44,7 +49,7 @@ class Daemon:
                     self._talk(connection, number)
 
     def _talk(self, connection: socket.socket, number: int) -> None:
-        for place, piece in enumerate(self.script):
+        for place, piece in enumerate(self.before.pop(0) if self.before else self.script):
             if piece is None:
                 return
             if place:
@@ -52,7 +57,8 @@ class Daemon:
                 if not came:
                     return
                 self.heard[number] += came
-            connection.sendall(piece)
+            for at in range(0, len(piece), 1 if self.slowly else len(piece)) if piece else ():
+                connection.sendall(piece[at : at + 1] if self.slowly else piece)
         while True:
             came = connection.recv(1 << 20)
             if not came:
