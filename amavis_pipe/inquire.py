@@ -64,6 +64,14 @@ def scanner_of(row: "Row", settings: "Settings", recent: "Recent | None" = None)
     return made(row, settings, recent)
 
 
+def checked(name: str, items: "Items", answers: "Answers") -> "Answers":
+    """The answers of the scanner `name`, if they are complete or tell of a virus; ScannerTrouble."""
+    silent = [path for path, _ in items if path not in answers]
+    if silent and not any(found.grade == "virus" for said in answers.values() for found in said):
+        raise ScannerTrouble(f"{name}: said nothing of part {silent[0] or 'mail'}")
+    return answers
+
+
 class Witness:
     """One scanner, what its answers depend on, and what it has said before.
 
@@ -252,10 +260,7 @@ class Inquiry:
 
             note_pending(witness.row, items, self._recent)
             raise
-        silent = [path for path, _ in items if path not in answers]
-        if silent and not any(found.grade == "virus" for said in answers.values() for found in said):
-            raise ScannerTrouble(f"{name}: said nothing of part {silent[0] or 'mail'}")
-        return answers
+        return checked(name, items, answers)
 
     def _is_replaced(self, failed: Witness, mail: "Blob | None", facts: "Facts") -> bool:
         """Whether a backup answers what this scanner does not; what it said before stands."""

@@ -233,8 +233,8 @@ def test_facts_are_as_old_as_the_oldest_attachment_left_out(site, monkeypatch):
     now = cache.time()
     site.look(mail(FILE))
     monkeypatch.setattr(cache, "time", lambda: now + site.settings.clean_seconds - 60)
-    real = inquire.Inquiry._key
-    monkeypatch.setattr(inquire.Inquiry, "_key", lambda *words: cache.digest(b"other", real(*words)))
+    real = inquire.Witness._key
+    monkeypatch.setattr(inquire.Witness, "_key", lambda *words: cache.digest(b"other", real(*words)))
     data = mail(FILE, text=b"two")
     site.look(data)
     assert (site.shown, len(site.parts)) == (less(data, FILE), 2)

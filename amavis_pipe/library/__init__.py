@@ -87,8 +87,9 @@ def scan(parts: Iterable[Part], rows: Iterable[Row]) -> list[Finding]:
     items = [(part.path, part.blob) for part in parts if part.blob is not None and part.size]
     found: list[Finding] = []
     for row in rows:
-        answers = inquire.scanner_of(row, site).scan(items)
-        found += [finding for path, _ in items for finding in answers[path]]
+        answers = inquire.checked(row.name, items, inquire.scanner_of(row, site).scan(items))
+        paths = dict.fromkeys([*(path for path, _ in items), ""])  # "": found, but not said where
+        found += [finding for path in paths for finding in answers.get(path, ())]
     return found
 
 
