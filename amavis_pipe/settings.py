@@ -262,7 +262,7 @@ def _version() -> str:
 
 
 def _load_snapshot(state: bytes, path: bytes) -> "Values | None":
-    data = _trusted(_snapshot_path(state, path))
+    data = trusted(_snapshot_path(state, path))
     if data is None or blake2b(data[32:], digest_size=32).digest() != data[:32]:
         return None
     # S302: ours alone by owner and mode, and whole by its digest
@@ -275,8 +275,8 @@ def _load_snapshot(state: bytes, path: bytes) -> "Values | None":
     return found
 
 
-def _trusted(path: bytes) -> bytes | None:
-    """The content of a file that only we can have written, or None."""
+def trusted(path: bytes, largest: int = LARGEST) -> bytes | None:
+    """The content of a file that only we can have written, at most `largest` bytes, or None."""
     try:
         folder = posix.stat(path.rpartition(b"/")[0])
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
@@ -288,7 +288,7 @@ def _trusted(path: bytes) -> bytes | None:
         ours = found.st_uid == me == folder.st_uid and not folder.st_mode & 0o022
         if not ours or not S_ISREG(found.st_mode) or found.st_mode & 0o077:
             return None
-        return posix.read(fd, found.st_size) if 32 < found.st_size < LARGEST else None
+        return posix.read(fd, found.st_size) if 32 < found.st_size < largest else None
     except OSError:
         return None
     finally:
@@ -297,17 +297,24 @@ def _trusted(path: bytes) -> bytes | None:
 
 def _save_snapshot(values: "Values", path: bytes, files: "list[tuple[bytes, Identity]]") -> None:
     payload = marshal.dumps((_version(), path, files, values))
-    name = _snapshot_path(values["state"], path)
+    keep(_snapshot_path(values["state"], path), blake2b(payload, digest_size=32).digest() + payload)
+
+
+def keep(name: bytes, data: bytes) -> bool:
+    """Write a file that trusted() gives back, whole or not at all; False if it can't be written."""
     temporary = name + b".%d" % posix.getpid()
     try:
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
         try:
-            posix.write(fd, blake2b(payload, digest_size=32).digest() + payload)
+            if posix.write(fd, data) != len(data):
+                raise OSError
         finally:
             posix.close(fd)
         posix.rename(temporary, name)
     except OSError:
         _unlink(temporary)
+        return False
+    return True
 
 
 def _unlink(path: bytes) -> None:

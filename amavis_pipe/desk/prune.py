@@ -23,7 +23,7 @@ LEFTOVER = 3600
 """Seconds after which a temporary file must be a crash's: a filter is killed long before."""
 DEEPEST = 50
 _QUARANTINED = re.compile(r"[a-z-]+-\d{8}-\d{6}-[0-9a-f]{12}")
-_TEMPORARY = re.compile(r"settings-[0-9a-f]+\.\d+")
+_TEMPORARY = re.compile(r"(?:settings|rules)-[0-9a-f]+\.\d+")
 
 Files = Callable[[], Iterator[store.Kept]]
 

@@ -112,10 +112,7 @@ def readable() -> list[str]:
 
 def _settle_in(task: "Task", pipe: int) -> int:
     """All of the sandbox but its locks; the pipe's new number."""
-    posix.setsid()
-    pthread_sigmask(SIG_SETMASK, ())
-    for number in {*range(1, 32)} - {SIGKILL, SIGSTOP}:
-        signal(number, SIG_DFL)
+    begin_anew()
     pipe = _keep_descriptors(task, pipe)
     if posix.geteuid() == 0:
         become_nobody()
@@ -126,24 +123,41 @@ def _settle_in(task: "Task", pipe: int) -> int:
     return pipe
 
 
+def begin_anew() -> None:
+    """A session of its own, and no signals held or dealt with."""
+    posix.setsid()
+    pthread_sigmask(SIG_SETMASK, ())
+    for number in {*range(1, 32)} - {SIGKILL, SIGSTOP}:
+        signal(number, SIG_DFL)
+
+
 def _keep_descriptors(task: "Task", pipe: int) -> int:
-    """Leave open: the pipe, the arena, and a read-only one of each file that a part lies in."""
+    """Leave open: the pipes, the arena, and a read-only one of each file that a part lies in."""
     parts = (*task.parts, *(task.clues.texts if task.clues else ()))
-    blobs = {id(part.blob): part.blob for part in parts if part.blob is not None and part.blob.fd >= 0}
-    kept = {fd: _moved(_read_only(fd)) for fd in {blob.fd for blob in blobs.values()}}
-    for blob in blobs.values():
+    own = [pipe, task.arena, task.said, task.answer]
+    pipe, task.arena, task.said, task.answer = keep_only(own, [part.blob for part in parts])
+    return pipe
+
+
+def keep_only(own: list[int], blobs: "list[Blob | None]") -> list[int]:
+    """Close all descriptors but these, and read-only ones of the files that blobs lie in; the new numbers.
+
+    The blobs are changed to where their files are then; 0, 1 and 2 are /dev/null.
+    """
+    filed = {id(blob): blob for blob in blobs if blob is not None and blob.fd >= 0}
+    kept = {fd: _moved(_read_only(fd)) for fd in {blob.fd for blob in filed.values()}}
+    for blob in filed.values():
         blob.fd = kept[blob.fd]
-    pipe, task.arena = _moved(pipe), _moved(task.arena)
-    task.said, task.answer = _moved(task.said), _moved(task.answer)
+    own = [_moved(fd) for fd in own]
     null = posix.open("/dev/null", posix.O_RDWR)
     for standard in (0, 1, 2):
         posix.dup2(null, standard)
     below = 2
-    for fd in sorted({pipe, task.arena, task.said, task.answer, *kept.values()}):
+    for fd in sorted({*own, *kept.values()}):
         posix.closerange(below + 1, fd)
         below = fd
     posix.closerange(below + 1, highest())
-    return pipe
+    return own
 
 
 def highest() -> int:

@@ -141,9 +141,9 @@ def test_a_link_to_one_is_not_believed(path):
 def test_one_of_another_owner_is_not_believed(path, monkeypatch):
     settings.read(os.fsencode(path))
     found = os.fsencode(snapshot(path))
-    assert settings._trusted(found) is not None
+    assert settings.trusted(found) is not None
     monkeypatch.setattr(settings.posix, "geteuid", lambda: os.getuid() + 1)
-    assert settings._trusted(found) is None
+    assert settings.trusted(found) is None
 
 
 def test_one_of_another_version_is_not_believed(path, monkeypatch):

@@ -32,6 +32,7 @@ def server(running: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         pytest.fail(
             "missing servers: apt-get install --no-install-recommends c-icap libc-icap-mod-virus-scan"
         )
+    running.clamd.ensure()  # without it at its start, c-icap would call everything clean ever after
     server = icap.CIcap(running.folder / "icap", free_port(), running.clamd.socket)
     yield server
     server.stop()
