@@ -1,5 +1,5 @@
 """Mail of our own: delivery status notifications (an infected mail, recipients who were refused), and word
-of mail kept back.
+of mail kept back; reports of cron's commands.
 
 A notification has no content of the mail but its header (RFC 3464, RFC 6522; RET=HDRS of RFC 3461) and
 goes out under the null sender; that of an infected mail to nobody who can't want it: not to a null
@@ -10,7 +10,7 @@ import posix
 from time import gmtime, strftime
 
 from amavis_pipe.exits import is_permanent
-from amavis_pipe.text import ascii_of
+from amavis_pipe.text import ascii_of, readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,12 +111,27 @@ def withheld(mail: "Mail", envelope: "Envelope", name: str, settings: "Settings"
     )
 
 
-def _top(settings: "Settings", to: bytes, subject: bytes, kind: bytes) -> bytes:
+def report(to: bytes, subject: str, text: str, settings: "Settings") -> bytes:
+    """Word of something that went on here, for whoever looks after it; what is no ASCII becomes "?"."""
+    kind = b"text/plain; charset=us-ascii"
+    top = _top(
+        settings,
+        _address(to),
+        readable(subject.encode(), 200).encode("ascii", "replace"),
+        kind,
+        b"auto-generated",
+    )
+    return top + text.encode("ascii", "replace")
+
+
+def _top(
+    settings: "Settings", to: bytes, subject: bytes, kind: bytes, automatic: bytes = b"auto-replied"
+) -> bytes:
     sender = settings.notice_sender or b"postmaster@" + _host()
     return (
-        b"From: amavis-pipe <%s>\nTo: %s\nSubject: %s\nDate: %s\nAuto-Submitted: auto-replied\n"
+        b"From: amavis-pipe <%s>\nTo: %s\nSubject: %s\nDate: %s\nAuto-Submitted: %s\n"
         b"MIME-Version: 1.0\nContent-Type: %s\n\n"
-    ) % (sender, to, subject, _date(), kind)
+    ) % (sender, to, subject, _date(), automatic, kind)
 
 
 def _part(boundary: bytes, kind: bytes, encoding: bytes, body: bytes) -> bytes:

@@ -25,8 +25,10 @@ DEFAULTS = {
     "MaxScanSize": "400M",
     "MaxScanTime": "120000",
     "StreamMaxLength": "100M",
+    "AlertExceedsMax": "no",
 }
 """clamd 1.4's own defaults, in force where a readable clamd.conf says nothing."""
+YES = ("yes", "true", "1")
 NEVER = 1 << 40
 """Seconds to the next self check of a clamd that does none (SelfCheck 0): it waits to be told."""
 ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
@@ -35,7 +37,8 @@ ENGINE = (b"/usr/sbin/clamd", b"/usr/local/sbin/clamd")
 def clamd_row(row: Values, files: Files) -> Values:
     """The fields of the row that clamd.conf tells of; what was looked at is added to `files`.
 
-    `at` is a tuple: of the addresses the first tells which clamd.conf it is.
+    `at` is a tuple: of the addresses the first tells which clamd.conf it is. For people there are
+    `conf_read`, the file that was believed (b"" for none), and `tells_limits`, its AlertExceedsMax.
     """
     path = str(row.get("conf") or "").encode() or USUAL
     conf = _read(path, files)
@@ -55,6 +58,8 @@ def clamd_row(row: Values, files: Files) -> Values:
         "self_check": (_number(known["SelfCheck"]) if known["SelfCheck"].isdigit() else 600) or NEVER,
         "largest": _largest(row, known if conf is not None else None, stream),
         "longest": _number(known["MaxScanTime"]) / 1000,
+        "conf_read": path if conf is not None else b"",
+        "tells_limits": known["AlertExceedsMax"].lower() in YES,
     }
 
 

@@ -29,16 +29,26 @@ def load(path: bytes) -> tuple[Values, Files]:
     name = path.decode("utf-8", "backslashreplace")
     before = settings.identity(path)
     try:
-        text = settings.slurp(path).decode()
-        tree = tomllib.loads(text)
+        data = settings.slurp(path)
     except OSError as error:
         raise settings.SettingsError([f"{name}: {error.strerror}"]) from None
+    values, files = parsed(data, name)
+    return values, [(path, before), *files, *_package()]
+
+
+def parsed(data: bytes, name: str) -> tuple[Values, Files]:
+    """The values of a settings file with this content; `name` is for faults.
+
+    SettingsError with all of them.
+    """
+    try:
+        text = data.decode()
+        tree = tomllib.loads(text)
     except UnicodeDecodeError:
         raise settings.SettingsError([f"{name}: is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise settings.SettingsError([f"{name}: {error}"]) from None
-    values, files = read(tree, name, text)
-    return values, [(path, before), *files, *_package()]
+    return read(tree, name, text)
 
 
 def defaults() -> Values:

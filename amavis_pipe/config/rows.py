@@ -107,7 +107,9 @@ def filled(row: Values, files: Files) -> Values:
     if via == "builtin":
         return values | {"timeout": 1, "retry": 0}
     if via == "clamd":
-        return values | clamd_row({**row, "at": addresses}, files)
+        clamd = clamd_row({**row, "at": addresses}, files)
+        told = {name: clamd.pop(name) for name in ("conf_read", "tells_limits")}
+        return values | clamd | {"more": more | told}
     return values | {
         "how": row.get("how", ""),
         "databases": (row.get("databases") or "").encode(),

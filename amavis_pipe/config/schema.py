@@ -207,6 +207,7 @@ SECTIONS = {
     "cache": "What is remembered, so that nothing is scanned twice",
     "quarantine": "Where mail goes that is kept back",
     "journal": "One JSON record per mail, without subject or content",
+    "signatures": "The scanners' signatures and engines: when they are old, and `signatures update`",
     "infected": "Mail with a virus",
     "unchecked": "Mail with something that could not be looked at: encrypted, broken, over a limit",
 }
@@ -368,6 +369,19 @@ OPTIONS = (
     Option("quarantine.days", integer(1, 3650), 30, "prune removes older mail."),
     Option("quarantine.size", SIZE, "1 GiB", "prune removes the oldest mail above this size."),
     Option("journal.days", integer(0, 3650), 30, "prune removes older records; 0 = no journal."),
+    Option(
+        "signatures.warn_days",
+        integer(0, 3650),
+        3,
+        "Age of the newest signatures above which `check` and `signatures status` warn; 0 = never.",
+    ),
+    Option(
+        "signatures.engine_warn_days",
+        integer(0, 3650),
+        180,
+        "Age of a scanner's program above which they warn; 0 = never.",
+    ),
+    Option("signatures.seconds", integer(1, 86400), 900, "Time for updating one scanner's signatures."),
     Option(
         "infected.action",
         ACTION,

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from amavis_pipe import settings
+from amavis_pipe import journal, settings
 from amavis_pipe.config import load
 from amavis_pipe.desk import site
 from amavis_pipe.desk.account import Paint
-from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, reentry, scanning
+from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, reentry, rights, scanning
 from amavis_pipe.desk.table import counted
 from amavis_pipe.record import to_json
+from amavis_pipe.text import readable
 
 if TYPE_CHECKING:
     from amavis_pipe.record import Json
@@ -21,16 +22,30 @@ COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
 INDENT = " " * 10
 
 
-def run(config: bytes | None, postfix_folder: str | None, as_json: bool) -> int:
-    """Print all results: 1 if one is a problem, else 0."""
+SCANNER = ("Found av scanner ", "No av scanner: ")
+
+
+def run(config: bytes | None, postfix_folder: str | None, as_json: bool, log: bool = False) -> int:
+    """Print all results, and log those of scanners and problems if asked: 1 if one is a problem, else 0."""
     mta = postfix.here(postfix_folder)  # while we may read all of its files
-    site.become_filter_user(config)
+    site.become_filter_user(config, postfix.group_of(mta))
     told, results = Told(as_json), []
     for result in _results(config or settings.DEFAULT_PATH, mta):
         results.append(result)
         told.add(result)
+        if log and (result.level == PROBLEM or result.what.startswith(SCANNER)):
+            log = _logged(result)
     told.end(results)
     return 1 if any(result.level == PROBLEM for result in results) else 0
+
+
+def _logged(result: Result) -> bool:
+    """Write a result to syslog; False, which is said, if that takes none."""
+    level = {OK: journal.INFO, WARNING: journal.WARNING, PROBLEM: journal.ERR}[result.level]
+    if journal.log(level, "check: " + readable(result.what.encode())):
+        return True
+    print(f"amavis-pipe: nothing takes log lines at {journal.LOG}", file=sys.stderr)
+    return False
 
 
 class Told:
@@ -73,6 +88,8 @@ def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
     yield from ground.check_sendmail(here)
     yield from reentry.check(here, mta)
     yield from scanning.check_scanners(here)
+    yield from rights.check_rights(here)
+    yield from scanning.check_unused(here)
     yield from scanning.check_find(here)
     if mta is not None:
         yield from scanning.check_sizes(here, mta.message_size_limit)

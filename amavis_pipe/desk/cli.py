@@ -95,26 +95,32 @@ def scan(
 @_config
 @click.option("--postfix-config", metavar="DIR", help="Postfix's folder; default: what postconf(1) says.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def check(config: bytes | None, postfix_config: str | None, as_json: bool) -> int:
+@click.option("--log", is_flag=True, help="Write scanners and problems to syslog, too.")
+def check(config: bytes | None, postfix_config: str | None, as_json: bool, log: bool) -> int:
     """Test the whole installation, and say what to do about each problem.
 
     Status: 0 no problem (there may be warnings), 1 problems.
     """
     from amavis_pipe.desk import check as command
 
-    return command.run(config, os.path.abspath(postfix_config) if postfix_config else None, as_json)
+    folder = os.path.abspath(postfix_config) if postfix_config else None
+    return command.run(config, folder, as_json, log)
 
 
-@commands.command(short_help="List the configured scanners.")
+@commands.command(short_help="List the scanners.")
 @_config
-def scanners(config: bytes | None) -> int:
-    """List the configured scanners, their versions and how old their signatures are.
+@click.option("--all", "show_all", is_flag=True, help="Those that are not there, too.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON, with all.")
+def scanners(config: bytes | None, show_all: bool, as_json: bool) -> int:
+    """List the configured scanners: where they are, their versions, how old engine and signatures are.
 
-    Status: 0, 2 if one does not answer.
+    Others are listed if their programs are installed; daemons are asked only when they are configured.
+
+    Status: 0, 2 if a configured one does not answer.
     """
     from amavis_pipe.desk import scanners as command
 
-    return command.run(config)
+    return command.run(config, show_all, as_json)
 
 
 @commands.command(short_help="List the formats that can be unpacked.")
@@ -124,6 +130,53 @@ def formats(_: bytes | None) -> int:
     from amavis_pipe.desk import formats as command
 
     return command.run()
+
+
+@commands.group(short_help="Update the scanners' signatures; how old they are.")
+@_config
+def signatures(_: bytes | None) -> None:
+    """Update the scanners' signatures; say how old they are."""
+
+
+def _mailbox(_: click.Context, __: click.Parameter, value: str | None) -> bytes:
+    """An address that sendmail takes: printable ASCII."""
+    address = value or ""
+    if len(address) > 320 or not all("!" <= char <= "~" for char in address) or value == "":
+        raise click.BadParameter("wants an address")
+    return address.encode()
+
+
+@signatures.command("update")
+@_config
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing unless something changed or failed.")
+@click.option(
+    "-m", "--mail", "address", metavar="ADDRESS", callback=_mailbox, help="Mail what changed or failed."
+)
+def signatures_update(config: bytes | None, names: tuple[str, ...], quiet: bool, address: bytes) -> int:
+    """Update the signatures of the named scanners, or of all that are configured; for cron.
+
+    Runs `update` of each scanner's row (freshclam for ClamAV), or copies what is new in `mirror`.
+    As root it runs that as root if the settings file is root's alone, and all else as the filter's user.
+
+    Status: 0 done, changed or not; 2 an update failed, or is under way (0 with -q).
+    """
+    from amavis_pipe.desk import signatures as command
+
+    return command.update(config, names, quiet, address)
+
+
+@signatures.command("status")
+@_config
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
+def signatures_status(config: bytes | None, as_json: bool) -> int:
+    """Say for each scanner how old signatures and engine are, and how they are updated.
+
+    Status: 0, 1 if something is older than the settings want, 2 if a scanner does not answer.
+    """
+    from amavis_pipe.desk import signatures as command
+
+    return command.status(config, as_json)
 
 
 @commands.group(short_help="Show or test the settings.")

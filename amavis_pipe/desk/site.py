@@ -4,6 +4,7 @@ Works without settings, as any user, with no daemon running, and says so. Root d
 become_filter_user() takes the rights of whoever owns the state folder, else of nobody.
 """
 
+import grp
 import os
 import pwd
 import socket
@@ -88,13 +89,22 @@ def placed(site: settings.Settings) -> settings.Settings:
     return site
 
 
-def become_filter_user(config: bytes | None = None) -> None:
-    """If we are root: take the rights of the state folder's owner, else of nobody, for good."""
+def become_filter_user(config: bytes | None = None, group: str = "") -> None:
+    """If we are root: take the rights of the state folder's owner, else of nobody, for good.
+
+    `group` is the name of the group to be in; that user's own if it is "", or there is none by that name.
+    """
     if os.geteuid() != 0:
         return
     user = _owner(_state_of(config)) or pwd.getpwnam("nobody")
+    gid = user.pw_gid
+    if group:
+        try:
+            gid = grp.getgrnam(group).gr_gid
+        except KeyError:
+            pass  # Postfix will say so
     os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+    os.setresgid(gid, gid, gid)
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     for name in [name for name in os.environ if name == "HOME" or name.startswith("XDG_")]:
         del os.environ[name]

@@ -5,18 +5,15 @@ are killed. It runs with the rights of the filter, as its vendor means it to.
 """
 
 import os
-import select
-import signal
 from time import monotonic
 
 from amavis_pipe.scan.base import Answers, Base, Items
 from amavis_pipe.scan.files import Folder
 from amavis_pipe.scan.reply import Judge, found
+from amavis_pipe.scan.run import Flood, Slow, installed, run
 from amavis_pipe.settings import Row, Settings
 from amavis_pipe.text import ascii_of
 
-LARGEST = 1 << 20
-"""Bytes of output above which something must be wrong."""
 SHOWN = 200
 RUNS = 5
 """Runs for one mail at most: after a mere suspicion the other parts are shown to it again."""
@@ -86,13 +83,13 @@ class Command(Base):
         return line
 
     def _version(self) -> str:
-        """What it prints of itself, the first line; "" if the row doesn't say how to ask."""
+        """What it prints of itself, the first line; "" if the row doesn't say how to ask, or it fails."""
         line = [self._installed()]
         if not self.row.more.get("version"):
             return ""
         line += [os.fsencode(word) for word in self.row.more["version"]]
-        _, output = self._run(line, b"/", monotonic() + _VERSION_SECONDS)
-        return ascii_of(output.lstrip().partition(b"\n")[0].rstrip(), SHOWN)
+        status, output = self._run(line, b"/", monotonic() + _VERSION_SECONDS)
+        return "" if status else ascii_of(output.lstrip().partition(b"\n")[0].rstrip(), SHOWN)
 
     def _installed(self) -> bytes:
         program = self.program()
@@ -102,83 +99,15 @@ class Command(Base):
 
     def _run(self, line: list[bytes], folder: bytes, end: float) -> tuple[int, bytes]:
         """Exit status, -1 for death by a signal, and output; ScannerTrouble if there is no end to either."""
-        reading, writing = os.pipe2(os.O_CLOEXEC)
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, writing, 1),
-            (os.POSIX_SPAWN_DUP2, writing, 2),
-        ]
         environment = {"PATH": self._path.encode(), "LC_ALL": b"C", "HOME": folder, "TMPDIR": folder}
         try:
-            pid = os.posix_spawn(
-                line[0],
-                line,
-                environment,
-                file_actions=actions,
-                setpgroup=0,
-                setsigmask=(),
-                setsigdef=range(1, signal.SIGSYS),
-            )
+            return run(line, environment, end)
+        except Slow:
+            raise self.slow() from None
+        except Flood as flood:
+            raise self.trouble(f"output without end: {_shown(flood.output)}") from None
         except OSError as error:
-            os.close(reading)
             raise self.trouble(f"{os.fsdecode(line[0])}: {error.strerror}") from None
-        finally:
-            os.close(writing)
-        try:
-            output = self._output(reading, end)
-            self._wait(pid, end)
-        finally:
-            os.close(reading)
-            status = _ended(pid)
-        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1, output
-
-    def _output(self, reading: int, end: float) -> bytes:
-        """All that is written to the pipe until it is closed."""
-        events, output = select.poll(), b""
-        events.register(reading, select.POLLIN)
-        while True:
-            left = end - monotonic()
-            if left <= 0 or not events.poll(left * 1000):
-                raise self.slow()
-            piece = os.read(reading, 1 << 16)
-            if not piece:
-                return output
-            output += piece
-            if len(output) > LARGEST:
-                raise self.trouble(f"output without end: {_shown(output)}")
-
-    def _wait(self, pid: int, end: float) -> None:
-        """Wait for its end, which is as good as there when that of its output is."""
-        handle = os.pidfd_open(pid)
-        try:
-            events = select.poll()
-            events.register(handle, select.POLLIN)
-            if not events.poll(max(0.0, end - monotonic()) * 1000):
-                raise self.slow()
-        finally:
-            os.close(handle)
-
-
-def installed(programs: tuple[str, ...], path: str) -> bytes:
-    """The first of these programs that is there, absolute or in one of the folders; b"" if none is."""
-    for program in programs:
-        places = (
-            [program] if program.startswith("/") else [f"{folder}/{program}" for folder in path.split(":")]
-        )
-        for place in places:
-            if place.startswith("/") and os.access(place, os.X_OK) and os.path.isfile(place):
-                return os.fsencode(place)
-    return b""
-
-
-def _ended(pid: int) -> int:
-    """The wait status of a child, once it has ended, it or its group being killed if need be."""
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)  # not yet waited for: the number can't be another's
-        except OSError:
-            pass
-    return os.waitpid(pid, 0)[1]
 
 
 def _shown(output: bytes) -> str:

@@ -32,12 +32,12 @@ class Folder:
         try:
             for folder in (self._top, self.parts, self.own):
                 os.mkdir(folder, 0o700)
-                if self._shared:
-                    os.chmod(folder, 0o2750 if folder != self.own else 0o2770)
             for number, (path, blob) in enumerate(self._items, 1):
                 name = b"p%06d" % number
                 self.names[name] = path
                 self._write(name, blob)
+            if self._shared:
+                self._open_up()
         except BaseException as error:
             self._remove()
             if isinstance(error, OSError):
@@ -53,6 +53,15 @@ class Folder:
     def files(self) -> list[bytes]:
         """The paths of the files, in the order of the items."""
         return [self.parts + b"/" + name for name in self.names]
+
+    def _open_up(self) -> None:
+        """Let the group in, which all of it has from the folder above by its set-group-ID bit.
+
+        Last: that bit goes with a chmod by a user who isn't in the group, and Postfix takes all groups but
+        one from the filter's user.
+        """
+        for folder, mode in ((self.own, 0o2770), (self.parts, 0o2750), (self._top, 0o2750)):
+            os.chmod(folder, mode)
 
     def _write(self, name: bytes, blob: Blob) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

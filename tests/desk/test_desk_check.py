@@ -43,7 +43,7 @@ class TestCommand:
         told = [what for level, what in found if level == OK]
         assert any(what.startswith("filter user ") for what in told)
         assert "builtin finds the EICAR test file in a zip in a zip" in told
-        assert "Found av scanner builtin at this program" in told
+        assert "Found av scanner EICAR check at this program (builtin)" in told
         assert any(what.startswith("sandbox: Landlock") for what in told)
 
     def test_for_people_each_line_begins_with_the_level(self, desk):
@@ -75,7 +75,7 @@ class TestCommand:
         status, found = self.checks(desk)
         assert status == 1
         trouble = "clamd at /nonexistent: No such file or directory"
-        assert (PROBLEM, f"No av scanner: clamd ({trouble})") in found
+        assert (PROBLEM, f"No av scanner: ClamAV clamd ({trouble})") in found
         assert (PROBLEM, f"a test mail could not be examined: {trouble}") in found
 
     def test_a_scanner_that_finds_nothing_is_a_problem(self, desk, clamd_tcp):
@@ -84,7 +84,9 @@ class TestCommand:
         status, found = self.checks(desk)
         assert status == 1
         assert (PROBLEM, "clamd does not find the EICAR test file in a zip in a zip") in found
-        assert (OK, f"Found av scanner clamd at {clamd_tcp.at} ({clamd_tcp.versions[0]})") in found
+        assert (OK, f"Found av scanner ClamAV clamd at {clamd_tcp.at} (clamd: {clamd_tcp.versions[0]}") in [
+            (level, what.partition(", ")[0]) for level, what in found
+        ]
 
     def test_it_remembers_and_keeps_nothing(self, desk):
         desk.run("check")
@@ -199,6 +201,7 @@ class TestScanning:
         assert levels(found) == [OK, level]
 
     def test_signatures_that_can_not_be_seen_are_a_warning(self, settings_of, clamd):
+        clamd.versions = ["ClamAV 1.4.6"]
         found = list(scanning.check_scanners(self.clamd_site(settings_of, clamd, databases="/nonexistent")))
         assert levels(found) == [OK, WARNING]
 

@@ -1,4 +1,4 @@
-"""The command `config`, and the tables of `scanners` and `formats`."""
+"""The command `config`, and the table of `formats`."""
 
 import os
 import re
@@ -12,7 +12,6 @@ from amavis_pipe.config.sample import sample
 from amavis_pipe.decompose import registry
 from amavis_pipe.desk import config as config_command
 from amavis_pipe.desk import formats
-from amavis_pipe.desk.scanners import age_in_words, signature_age
 from amavis_pipe.desk.table import amount, counted, table
 from amavis_pipe.walk import Decoder
 
@@ -82,48 +81,6 @@ def test_a_file_that_can_not_be_read_is_status_2(desk):
     done = desk.run("config", "test", "/nonexistent.toml", config=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "amavis-pipe: /nonexistent.toml: No such file or directory\n"
-
-
-class TestScanners:
-    def test_each_configured_one_has_a_row(self, desk):
-        done = desk.run("scanners")
-        assert done.returncode == 0
-        head, row = done.stdout.splitlines()
-        assert head.split() == ["NAME", "VIA", "AT", "FOUND", "VERSION", "SIGNATURES"]
-        assert re.split(r"  +", row) == ["builtin", "builtin", "this program", "yes", "-", "-"]
-
-    def test_one_that_answers_tells_its_version(self, desk, clamd_tcp):
-        desk.configure(f'[[scanner]]\nname = "clamd"\nat = "{clamd_tcp.at}"', scanners='["clamd"]')
-        done = desk.run("scanners")
-        assert done.returncode == 0
-        assert clamd_tcp.versions[0] in done.stdout
-        assert clamd_tcp.scans == 0
-
-    def test_one_that_does_not_answer_is_status_2(self, desk):
-        desk.configure('[[scanner]]\nname = "clamd"\nat = "/nonexistent"', scanners='["clamd", "builtin"]')
-        done = desk.run("scanners")
-        assert done.returncode == 2
-        assert [row.split()[-3] for row in done.stdout.splitlines()[1:]] == ["no", "yes"]
-        assert done.stderr == "amavis-pipe: clamd at /nonexistent: No such file or directory\n"
-
-    def test_the_age_of_signatures_is_that_of_the_newest(self, tmp_path):
-        for name, age in (("a", 1000), ("b", 5)):
-            (tmp_path / name).write_bytes(b"")
-            now = (tmp_path / name).stat().st_mtime
-            os.utime(tmp_path / name, (now - age, now - age))
-        assert 5 <= signature_age(os.fsencode(tmp_path)) < 900
-
-    @pytest.mark.parametrize("folder", [b"", b"/nonexistent"])
-    def test_of_signatures_that_can_not_be_seen_there_is_no_age(self, folder):
-        assert signature_age(folder) is None
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"),
-        [(0, "0 seconds"), (1, "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"),
-         (47 * 3600, "47 hours"), (10 * 86400, "10 days")],
-    )  # fmt: skip
-    def test_an_age_is_told_in_fitting_units(self, seconds, words):
-        assert age_in_words(seconds) == words
 
 
 class TestFormats:

@@ -101,6 +101,12 @@ def here(folder: str | None) -> Postfix | None:
     return Postfix(folder) if _program("postconf") else None
 
 
+def group_of(postfix: Postfix | None) -> str:
+    """The group that the filter is given: GROUP of `user=USER:GROUP`; "" for the user's own."""
+    entries = postfix.entries if postfix else []
+    return next((entry.attributes.get("user", "").partition(":")[2] for entry in entries), "")
+
+
 def check(postfix: Postfix, user: str | None, hard_seconds: int) -> Iterator[Result]:
     """All that can be wrong with the filter's place in Postfix; `user` is the owner of the state folder."""
     if not postfix.is_readable:
