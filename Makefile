@@ -26,7 +26,7 @@ e2e:
 	sh contrib/test tests/e2e
 
 fuzz:
-	for fuzzer in mime ole old mutants; do $(PYTHON) tests/fuzz/$$fuzzer.py $(or $(SECONDS),600) || exit 1; done
+	for fuzzer in mime ole old mutants replies; do $(PYTHON) tests/fuzz/$$fuzzer.py $(or $(SECONDS),600) || exit 1; done
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py

@@ -7,7 +7,7 @@ mail makes no connection (contrib/design/0002).
 import posix
 from time import time
 
-from amavis_pipe.model import ScannerAway, Stamp
+from amavis_pipe.model import ScannerTrouble, Stamp
 from amavis_pipe.settings import identity
 
 TYPE_CHECKING = False
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
+    from amavis_pipe.cache import Cache
     from amavis_pipe.model import Finding
-    from amavis_pipe.recent import Recent
     from amavis_pipe.session import Asked
     from amavis_pipe.settings import Identity, Row
 
@@ -33,9 +33,9 @@ class Scanner:
     steady   whether it said the same after the last scan as before it
     """
 
-    def __init__(self, row: "Row", folder: bytes, settle: int, recent: "Recent | None" = None) -> None:
+    def __init__(self, row: "Row", folder: bytes, settle: int, cache: "Cache | None" = None) -> None:
         self.row = row
-        self._recent = recent
+        self._cache = cache
         self.version = ""
         self.steady = True
         self._folder = folder
@@ -45,7 +45,7 @@ class Scanner:
         """What its answers depend on at this moment; asks it only where the disk doesn't tell."""
         stamp = disk_stamp(self.row, self._settle)
         if stamp is None:
-            self.version = ask(self.row, self._version_at, FOREVER, self._recent)
+            self.version = ask(self.row, self._version_at, FOREVER, self._cache)
             stamp = self._version_stamp()
         return stamp
 
@@ -72,7 +72,7 @@ class Scanner:
             self.steady = self.version == before
             return answers
 
-        return ask(self.row, scan_at, until, self._recent)
+        return ask(self.row, scan_at, until, self._cache)
 
     def _version_at(self, at: str) -> str:
         from amavis_pipe.session import Session
@@ -84,7 +84,7 @@ class Scanner:
             session.close()
 
 
-def ask(row: "Row", question: "Callable[[str], T]", until: float, recent: "Recent | None") -> "T":
+def ask(row: "Row", question: "Callable[[str], T]", until: float, cache: "Cache | None") -> "T":
     """What `question` gives for the row's address, or one of its pool; ScannerTrouble.
 
     One that is not there, or hangs up, is asked again for as long as the row allows.
@@ -93,11 +93,13 @@ def ask(row: "Row", question: "Callable[[str], T]", until: float, recent: "Recen
     if len(row.pool) < 2:
         try:
             return question(row.at)
-        except ScannerAway as error:
+        except ScannerTrouble as error:
+            if error.kind != "away":
+                raise
             away = error
     from amavis_pipe.scan.pool import ask_any
 
-    return ask_any(row, question, until, recent, away)
+    return ask_any(row, question, until, cache, away)
 
 
 def disk_stamp(row: "Row", settle: int) -> "Stamp | None":

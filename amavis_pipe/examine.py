@@ -11,7 +11,7 @@ from time import perf_counter
 
 from amavis_pipe import Room
 from amavis_pipe.cache import digest, digest_of
-from amavis_pipe.inquire import Inquiry
+from amavis_pipe.inquire import witnesses
 from amavis_pipe.model import Answer, Facts, Finding, Part
 from amavis_pipe.settings import identity
 
@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from amavis_pipe.ask import Inquiry
     from amavis_pipe.cache import Cache
     from amavis_pipe.dissect import Remembered
     from amavis_pipe.intake import Mail
@@ -88,18 +89,21 @@ def _examined(
     cache: "Cache",
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
-    inquiry = Inquiry(settings, cache)
-    context, known_stamps = _context(settings), inquiry.stamps()
-    stamps = digest_of(known_stamps or ())
+    called = witnesses(settings, cache)
+    context, known_stamps = _context(settings), [witness.digest() for witness in called]
+    stamps = digest_of(known_stamps)
     # facts of a mail that was shown whole, and without the attachments that are known: never the same key;
     # none where nothing tells what answers depend on
-    keys = [digest(*content, context, stamps)] if known_stamps else []
-    if keys and mail is not None and settings.mail_scan == "new" and inquiry.alike:
+    keys = [digest(*content, context, stamps)] if all(known_stamps) else []
+    if keys and mail is not None and settings.mail_scan == "new" and _is_alike(settings):
         keys.append(digest(*content, context, stamps, b"new"))
     for name in keys:
         known = _recall(cache, name, settings.clean_seconds)
         if known is not None:
             return Examination(_allowed(known, settings), True, {})
+    from amavis_pipe.ask import Inquiry
+
+    inquiry = Inquiry(settings, cache, called)
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
@@ -114,6 +118,11 @@ def _examined(
     return Examination(_allowed(facts, settings), False, times)
 
 
+def _is_alike(settings: "Settings") -> bool:
+    """Whether all scanners are shown the mail besides every part, or nothing but parts."""
+    return all(row.sees == "parts" or (row.sees == "both" and not row.kinds) for row in settings.rows)
+
+
 def _allowed(facts: Facts, settings: "Settings") -> Facts:
     """The facts, what the site allows among the findings being but noted; not for the cache."""
     if settings.allow:
@@ -124,7 +133,7 @@ def _allowed(facts: Facts, settings: "Settings") -> Facts:
 
 
 def _ask_without_known(
-    mail: "Blob", facts: Facts, inquiry: Inquiry, stamps: bytes, settings: "Settings", cache: "Cache"
+    mail: "Blob", facts: Facts, inquiry: "Inquiry", stamps: bytes, settings: "Settings", cache: "Cache"
 ) -> tuple[bool, int, float]:
     """As Inquiry.ask(), the mail less what is known of it; which key its facts have; how old that is."""
     from amavis_pipe.bodies import Bodies

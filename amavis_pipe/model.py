@@ -32,15 +32,15 @@ class SandboxTrouble(Trouble):
 
 
 class ScannerTrouble(Trouble):
-    """A configured scanner gave no answer that means clean or infected."""
+    """A configured scanner gave no answer that means clean or infected.
 
+    kind  "away": it is not there, or went away in mid sentence, and may be there again soon, or at another
+          address; "slow": it gave no answer in time, and may still be at work; else ""
+    """
 
-class ScannerAway(ScannerTrouble):
-    """It is not there, or went away in mid sentence: it may be there again soon, or at another address."""
-
-
-class ScannerSlow(ScannerTrouble):
-    """It gave no answer in time: it may still be at work on what it was given."""
+    def __init__(self, text: str, kind: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class ForwardTrouble(Trouble):

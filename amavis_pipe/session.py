@@ -10,7 +10,7 @@ from _socket import AF_INET, AF_INET6, AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_S
 from sys import byteorder
 from time import monotonic
 
-from amavis_pipe.model import Finding, ScannerAway, ScannerSlow, ScannerTrouble
+from amavis_pipe.model import Finding, ScannerTrouble
 from amavis_pipe.text import ascii_of, why
 
 TYPE_CHECKING = False
@@ -166,7 +166,7 @@ class Session:
             except OSError as error:
                 raise self._failed(error) from None
             if not more:
-                raise ScannerAway(self._said("closed the connection"))
+                raise ScannerTrouble(self._said("closed the connection"), "away")
             self._buffer += more
             if len(self._buffer) > LONGEST_REPLY * IN_FLIGHT:
                 raise self._trouble("answers without end")
@@ -199,18 +199,18 @@ class Session:
         return connection
 
     def _left(self) -> float:
-        """Seconds for the next step; ScannerSlow if there are none."""
+        """Seconds for the next step; ScannerTrouble if there are none."""
         left = self._until - monotonic()
         if left <= 0:
-            raise ScannerSlow(self._said("no answer in the time there is for the mail"))
+            raise ScannerTrouble(self._said("no answer in the time there is for the mail"), "slow")
         return min(left, self._row.timeout)
 
     def _failed(self, error: Exception) -> ScannerTrouble:
         """What it means that a call to the system failed."""
         if isinstance(error, TimeoutError):
-            return ScannerSlow(self._said(f"no answer in {self._row.timeout} s"))
+            return ScannerTrouble(self._said(f"no answer in {self._row.timeout} s"), "slow")
         away = isinstance(error, ConnectionError | FileNotFoundError)
-        return (ScannerAway if away else ScannerTrouble)(self._said(why(error)))
+        return ScannerTrouble(self._said(why(error)), "away" if away else "")
 
     def _trouble(self, what: str) -> ScannerTrouble:
         return ScannerTrouble(self._said(what))

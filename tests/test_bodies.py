@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_in.clamd import Clamd
 
-from amavis_pipe import cache, inquire, intake
+from amavis_pipe import ask, cache, intake
 from amavis_pipe.cache import Cache
 from amavis_pipe.examine import examine
 from amavis_pipe.mime import coding
@@ -233,8 +233,8 @@ def test_facts_are_as_old_as_the_oldest_attachment_left_out(site, monkeypatch):
     now = cache.time()
     site.look(mail(FILE))
     monkeypatch.setattr(cache, "time", lambda: now + site.settings.clean_seconds - 60)
-    real = inquire.Witness._key
-    monkeypatch.setattr(inquire.Witness, "_key", lambda *words: cache.digest(b"other", real(*words)))
+    real = ask.Source._key
+    monkeypatch.setattr(ask.Source, "_key", lambda *words: cache.digest(b"other", real(*words)))
     data = mail(FILE, text=b"two")
     site.look(data)
     assert (site.shown, len(site.parts)) == (less(data, FILE), 2)

@@ -5,8 +5,8 @@ import os
 import pytest
 from stand_in.clamd import Clamd
 
+from amavis_pipe.ask import Inquiry
 from amavis_pipe.cache import Cache
-from amavis_pipe.inquire import Inquiry
 from amavis_pipe.model import Facts, Finding, Part, ScannerTrouble
 from amavis_pipe.scan.builtin import eicar
 from amavis_pipe.spool import Blob

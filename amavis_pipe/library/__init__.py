@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from amavis_pipe import dissect, inquire, intake, settings
+from amavis_pipe.ask import checked
 from amavis_pipe.budget import Limits
 from amavis_pipe.cache import Cache
 from amavis_pipe.config import load
@@ -87,7 +88,7 @@ def scan(parts: Iterable[Part], rows: Iterable[Row]) -> list[Finding]:
     items = [(part.path, part.blob) for part in parts if part.blob is not None and part.size]
     found: list[Finding] = []
     for row in rows:
-        answers = inquire.checked(row.name, items, inquire.scanner_of(row, site).scan(items))
+        answers = checked(row.name, items, inquire.scanner_of(row, site).scan(items))
         paths = dict.fromkeys([*(path for path, _ in items), ""])  # "": found, but not said where
         found += [finding for path in paths for finding in answers.get(path, ())]
     return found

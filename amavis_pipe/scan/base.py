@@ -4,7 +4,7 @@ import glob
 from abc import ABC, abstractmethod
 from time import time
 
-from amavis_pipe.model import Finding, ScannerSlow, ScannerTrouble, Stamp
+from amavis_pipe.model import Finding, ScannerTrouble, Stamp
 from amavis_pipe.settings import Row, Settings, identity
 from amavis_pipe.spool import Blob
 
@@ -66,6 +66,8 @@ class Base(ABC):
         """An error that says who failed, where, how."""
         return ScannerTrouble(f"{self.row.name}{f' at {at}' if at else ''}: {what}")
 
-    def slow(self, at: str = "") -> ScannerSlow:
+    def slow(self, at: str = "") -> ScannerTrouble:
         """That it gave no answer in time."""
-        return ScannerSlow(f"{self.row.name}{f' at {at}' if at else ''}: no answer in {self.row.timeout} s")
+        return ScannerTrouble(
+            f"{self.row.name}{f' at {at}' if at else ''}: no answer in {self.row.timeout} s", "slow"
+        )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TypeVar
 
+from amavis_pipe.cache import Cache
 from amavis_pipe.clamd import ask as ask_address
-from amavis_pipe.model import ScannerAway, ScannerSlow, ScannerTrouble
-from amavis_pipe.recent import Recent
+from amavis_pipe.model import ScannerTrouble
 from amavis_pipe.scan.base import Answers, Base, Items
 from amavis_pipe.settings import Row, Settings
 from amavis_pipe.text import ascii_of, why
@@ -86,7 +86,7 @@ class Channel:
         except OSError as error:
             raise self._failed(error) from None
         if not piece:
-            raise ScannerAway(f"{self._row.name} at {self.at}: closed the connection")
+            raise ScannerTrouble(f"{self._row.name} at {self.at}: closed the connection", "away")
         self._room -= len(piece)
         if self._room < 0:
             raise self.trouble("answers without end")
@@ -98,8 +98,8 @@ class Channel:
             raise self._slow()
         return left
 
-    def _slow(self) -> ScannerSlow:
-        return ScannerSlow(f"{self._row.name} at {self.at}: no answer in {self._row.timeout} s")
+    def _slow(self) -> ScannerTrouble:
+        return ScannerTrouble(f"{self._row.name} at {self.at}: no answer in {self._row.timeout} s", "slow")
 
     def _connected(self) -> socket.socket:
         host, _, port = self.at.rpartition(":")
@@ -122,16 +122,15 @@ class Channel:
         if isinstance(error, TimeoutError):
             return self._slow()
         away = isinstance(error, ConnectionError | FileNotFoundError)
-        kind = ScannerAway if away else ScannerTrouble
-        return kind(f"{self._row.name} at {self.at}: {why(error)}")
+        return ScannerTrouble(f"{self._row.name} at {self.at}: {why(error)}", "away" if away else "")
 
 
 class Daemon(Base):
     """A scanner that listens somewhere: one connection for all parts of a mail."""
 
-    def __init__(self, row: Row, settings: Settings, recent: Recent | None) -> None:
+    def __init__(self, row: Row, settings: Settings, cache: Cache | None) -> None:
         super().__init__(row, settings)
-        self._recent = recent
+        self._cache = cache
 
     def ask(self, items: Items, until: float) -> Answers:
         """Each item's findings, all from one of its addresses."""
@@ -147,7 +146,7 @@ class Daemon(Base):
             finally:
                 channel.close()
 
-        return ask_address(self.row, at, until, self._recent)
+        return ask_address(self.row, at, until, self._cache)
 
     def place(self, address: str) -> str:
         """Where the daemon of an address in the settings listens."""

@@ -8,8 +8,8 @@ failure, as is all else. The ISTag (4.7) is what answers depend on.
 
 from collections.abc import Iterator
 
-from amavis_pipe.model import Finding, ScannerAway, Stamp
-from amavis_pipe.recent import Recent
+from amavis_pipe.cache import Cache
+from amavis_pipe.model import Finding, ScannerTrouble, Stamp
 from amavis_pipe.scan.base import Answers, Items
 from amavis_pipe.scan.channel import LARGEST, Channel, Daemon
 from amavis_pipe.scan.reply import found
@@ -50,8 +50,8 @@ class Options:
 class Icap(Daemon):
     """A row with via = "icap": `at` is icap://HOST:PORT/SERVICE."""
 
-    def __init__(self, row: Row, settings: Settings, recent: Recent | None) -> None:
-        super().__init__(row, settings, recent)
+    def __init__(self, row: Row, settings: Settings, cache: Cache | None) -> None:
+        super().__init__(row, settings, cache)
         self._method = b"REQMOD" if row.more.get("method") == "reqmod" else b"RESPMOD"
 
     def place(self, address: str) -> str:
@@ -82,8 +82,8 @@ class Icap(Daemon):
             channel.begin(LARGEST + 2 * blob.size)  # it may send all of it back, in small chunks
             try:
                 answers[path] = self._scanned(channel, path, blob, options)
-            except ScannerAway:
-                if not answers:
+            except ScannerTrouble as error:
+                if error.kind != "away" or not answers:
                     raise
                 break
         return answers

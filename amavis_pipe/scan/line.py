@@ -6,7 +6,7 @@ and a bound: a daemon that says only such is a failure.
 
 import os
 
-from amavis_pipe.recent import Recent
+from amavis_pipe.cache import Cache
 from amavis_pipe.scan.base import Answers, Items
 from amavis_pipe.scan.channel import Channel, Daemon
 from amavis_pipe.scan.files import Folder
@@ -20,8 +20,8 @@ LINES = 100
 class Line(Daemon):
     """A row with `ask`."""
 
-    def __init__(self, row: Row, settings: Settings, recent: Recent | None) -> None:
-        super().__init__(row, settings, recent)
+    def __init__(self, row: Row, settings: Settings, cache: Cache | None) -> None:
+        super().__init__(row, settings, cache)
         self._judge = Judge(row.more)
         self._greeting = Judge({"clean": row.more["greeting"]}) if row.more.get("greeting") else None
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import TypeVar
 
-from amavis_pipe.model import ScannerAway
+from amavis_pipe.cache import Cache
+from amavis_pipe.model import ScannerTrouble
 from amavis_pipe.recent import Recent
 from amavis_pipe.settings import Row
 
@@ -20,14 +21,15 @@ def ask_any(
     row: Row,
     question: Callable[[str], T],
     until: float,
-    recent: Recent | None,
-    away: ScannerAway | None = None,
+    cache: Cache | None,
+    away: ScannerTrouble | None = None,
 ) -> T:
     """What the first address gives that is there; ScannerTrouble as soon as one that is has some.
 
     All of them are tried, in random order, and again for `row.retry` seconds, with growing pauses. `away`
     is what the first try came to, if there was one. `until` is the monotonic time at which that must end.
     """
+    recent = None if cache is None else Recent(cache)
     end, pause = min(until, monotonic() + row.retry), FIRST_PAUSE
     while True:
         if away is not None:
@@ -38,7 +40,9 @@ def ask_any(
         for at in _order(row, recent):
             try:
                 return question(at)
-            except ScannerAway as error:
+            except ScannerTrouble as error:
+                if error.kind != "away":
+                    raise
                 away = error
                 if recent is not None and len(row.pool) > 1:
                     recent.note("dead", row.name, at)

@@ -8,9 +8,10 @@ from stand_in.clamd import Clamd
 from stand_in.program import Program
 
 from amavis_pipe import cache as caching
+from amavis_pipe.ask import Inquiry
 from amavis_pipe.cache import Cache
-from amavis_pipe.examine import examine
-from amavis_pipe.inquire import Inquiry, scanner_of
+from amavis_pipe.examine import _is_alike, examine
+from amavis_pipe.inquire import scanner_of, witnesses
 from amavis_pipe.intake import of_bytes
 from amavis_pipe.model import Facts, Finding, Part, ScannerTrouble
 from amavis_pipe.recent import Recent
@@ -185,7 +186,7 @@ class TestSees:
 
     def test_one_that_sees_the_mail_alone_is_shown_all_of_it(self, site, clamd):
         settings = site("clamd", "builtin", rows={"clamd": {"sees": "mail"}}, mail_scan="new")
-        assert not Inquiry(settings, Cache(b"", 0)).alike
+        assert not _is_alike(settings) and _is_alike(site("clamd"))
 
 
 class TestMemory:
@@ -207,7 +208,7 @@ class TestMemory:
         for _ in range(2):
             ask(settings, part("1", b"a"))
         assert len(program.called()) == 2
-        assert Inquiry(settings, Cache(settings.state + b"/cache", 7)).stamps() is None
+        assert [one.digest() for one in witnesses(settings, Cache(b"", 0))] == [b""]
 
     def test_an_answer_dies_with_the_options(self, site, program):
         ask(site("first"), part("1", b"a"))
@@ -288,7 +289,8 @@ class TestPool:
 
     def test_the_dead_one_is_left_in_peace_by_other_processes_for_a_while(self, several, monkeypatch):
         _, settings, dead = several
-        recent = Recent(Cache(settings.state + b"/cache", 7))
+        cache = Cache(settings.state + b"/cache", 7)
+        recent = Recent(cache)
         tried = []
         order = pool._order
 
@@ -298,7 +300,7 @@ class TestPool:
 
         monkeypatch.setattr(pool, "_order", noted)
         for _ in range(30):
-            scanner_of(settings.rows[0], settings, recent).scan([("1", Blob(b"a"))])
+            scanner_of(settings.rows[0], settings, cache).scan([("1", Blob(b"a"))])
         assert dead not in tried[1:]
         now = caching.time()
         monkeypatch.setattr(caching, "time", lambda: now + pool.DEAD_SECONDS + 1)

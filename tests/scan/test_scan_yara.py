@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from amavis_pipe.ask import Inquiry
 from amavis_pipe.cache import Cache
-from amavis_pipe.inquire import Inquiry, scanner_of
+from amavis_pipe.inquire import scanner_of
 from amavis_pipe.model import Facts, Part, ScannerTrouble
 from amavis_pipe.scan import yara
 from amavis_pipe.scan.builtin import eicar
