@@ -12,6 +12,8 @@ from time import monotonic
 LARGEST = 1 << 20
 """Bytes of output above which something must be wrong."""
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Unended(Exception):
     """It was killed before its end; `output` is the end of what it had printed by then."""
@@ -41,34 +43,41 @@ def run(
     `end` is of monotonic(). Slow, or Flood above `largest` bytes; OSError if it can't be started.
     """
     reading, writing = os.pipe2(os.O_CLOEXEC)
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, writing, 1),
-        (os.POSIX_SPAWN_DUP2, writing, 2),
-    ]
+    # a signal whose handler raises must not come between the start and the care for the end
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    pid = 0
     try:
-        pid = os.posix_spawn(
-            line[0],
-            line,
-            environment,
-            file_actions=actions,
-            setpgroup=0,
-            setsigmask=(),
-            setsigdef=range(1, signal.SIGSYS),
-        )
-    except OSError:
-        os.close(reading)
-        raise
-    finally:
-        os.close(writing)
-    try:
+        try:
+            pid = _started(line, environment, writing)
+        finally:
+            os.close(writing)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         output = _output(reading, end, largest, kept)
         if not _ends_by(pid, end):
             raise Slow(output)
     finally:
         os.close(reading)
-        status = _ended(pid)
+        status = _ended(pid) if pid else 0
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1, output
+
+
+def _started(line: list[bytes], environment: dict[str, bytes], writing: int) -> int:
+    """The process's number; it leads a group of its own."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, writing, 1),
+        (os.POSIX_SPAWN_DUP2, writing, 2),
+    ]
+    return os.posix_spawn(
+        line[0],
+        line,
+        environment,
+        file_actions=actions,
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=range(1, signal.SIGSYS),
+    )
 
 
 def installed(programs: Sequence[str], path: str) -> bytes:
