@@ -51,7 +51,10 @@ class Session:
         self._buffer = b""
         self._asked = 0
         self._first = b"zIDSESSION\0"  # goes with the first command: a packet less
-        self._socket = self._connected()
+        try:
+            self._socket = connected(self._at, self._left())
+        except (OSError, ValueError, OverflowError) as error:
+            raise self._failed(error) from None
 
     def close(self) -> None:
         """End the session; never fails."""
@@ -182,22 +185,6 @@ class Session:
         except OSError as error:
             raise self._failed(error) from None
 
-    def _connected(self) -> socket:
-        at = self._at
-        host, _, port = at.rpartition(":")
-        family = AF_UNIX if at.startswith("/") else AF_INET6 if ":" in host else AF_INET
-        connection = socket(family, SOCK_STREAM | SOCK_CLOEXEC)
-        try:
-            connection.settimeout(self._left())
-            if family == AF_UNIX:
-                connection.connect(at)
-            else:
-                connection.connect((host.strip("[]"), int(port)))
-        except (OSError, ValueError, OverflowError) as error:
-            connection.close()
-            raise self._failed(error) from None
-        return connection
-
     def _left(self) -> float:
         """Seconds for the next step; ScannerTrouble if there are none."""
         left = self._until - monotonic()
@@ -217,6 +204,23 @@ class Session:
 
     def _said(self, what: str) -> str:
         return f"{self._row.name} at {self._at}: {what}"
+
+
+def connected(at: str, seconds: float) -> socket:
+    """A connection to a socket's path or HOST:PORT, time-limited; OSError, ValueError, OverflowError."""
+    host, _, port = at.rpartition(":")
+    family = AF_UNIX if at.startswith("/") else AF_INET6 if ":" in host else AF_INET
+    connection = socket(family, SOCK_STREAM | SOCK_CLOEXEC)
+    try:
+        connection.settimeout(seconds)
+        if family == AF_UNIX:
+            connection.connect(at)
+        else:
+            connection.connect((host.strip("[]"), int(port)))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def read_reply(scanner: str, path: str, text: bytes) -> "list[Finding] | None":

@@ -7,6 +7,7 @@ from stand_in.clamd import Clamd
 
 from amavis_pipe.ask import Inquiry
 from amavis_pipe.cache import Cache
+from amavis_pipe.inquire import witnesses
 from amavis_pipe.model import Facts, Finding, Part, ScannerTrouble
 from amavis_pipe.scan.builtin import eicar
 from amavis_pipe.spool import Blob
@@ -214,8 +215,11 @@ def test_stamps_name_the_scanner(settings_of):
     first = settings_of()
     second = settings_of(scanners=["other"], scanner=[{"name": "other", "via": "builtin"}])
     none = Cache(b"", 0)
-    assert Inquiry(first, none).stamps() == Inquiry(settings_of(), none).stamps()
-    assert Inquiry(first, none).stamps() != Inquiry(second, none).stamps()
+
+    def digests(settings):
+        return [one.digest() for one in witnesses(settings, none)]
+
+    assert digests(first) == digests(settings_of()) != digests(second)
 
 
 @pytest.mark.parametrize(

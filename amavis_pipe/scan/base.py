@@ -1,12 +1,12 @@
 """What scanners other than clamd have in common: size limits, and what their answers depend on."""
 
-import glob
-from abc import ABC, abstractmethod
+import posix
 from time import time
 
 from amavis_pipe.model import Finding, ScannerTrouble, Stamp
 from amavis_pipe.settings import Row, Settings, identity
 from amavis_pipe.spool import Blob
+from amavis_pipe.text import ascii_of
 
 Items = list[tuple[str, Blob]]
 Answers = dict[str, list[Finding]]
@@ -14,9 +14,40 @@ Answers = dict[str, list[Finding]]
 FOREVER = float("inf")
 MOST_FILES = 2000
 """Files that a stamp is made of at most."""
+NAMES = 50
+"""Different viruses that one reply is read for at most."""
+UNNAMED = "unnamed"
+"""The name of a virus of which the scanner gives none that we can read."""
 
 
-class Base(ABC):
+def found(name: bytes, path: str, scanner: str, suspect: bool = False) -> Finding:
+    """A virus's name from outside as a finding."""
+    return Finding("suspect" if suspect else "virus", ascii_of(name, 200) or UNNAMED, path, scanner)
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that a shell pattern names (glob(7)); the module of that name costs more than a scan."""
+    folder, _, name = pattern.rpartition("/")
+    start, star, end = name.partition("*")
+    if any(sign in folder + start + end for sign in "*?["):
+        from glob import glob
+
+        return glob(pattern)
+    if not star:
+        return [pattern] if identity(pattern.encode()) else []
+    try:
+        names = posix.listdir(folder or "/")
+    except OSError:
+        return []
+    least = len(start) + len(end)
+    return [
+        f"{folder}/{one}"
+        for one in names
+        if one.startswith(start) and one.endswith(end) and len(one) >= least and (start or one[0] != ".")
+    ]
+
+
+class Base:
     """A scanner as a row of the settings describes it; amavis_pipe.inquire says what is expected of one."""
 
     def __init__(self, row: Row, settings: Settings) -> None:
@@ -40,9 +71,9 @@ class Base(ABC):
             answers[path] = answers.get(path, []) + findings
         return answers
 
-    @abstractmethod
     def ask(self, items: Items, until: float) -> Answers:
         """The same for items that are small enough; ScannerTrouble. With none: whether it is there."""
+        raise NotImplementedError
 
     def engine(self) -> list[bytes] | None:
         """Files that change with the engine; None if it isn't there."""
@@ -52,7 +83,7 @@ class Base(ABC):
         """From its files of signatures, its engine and its options; empty if no such files can be seen."""
         row, engine = self.row, self.engine()
         patterns = [*row.more.get("stamp", ()), *([row.databases.decode() + "/*"] if row.databases else [])]
-        files = sorted({path for pattern in patterns for path in glob.iglob(pattern)})[:MOST_FILES]
+        files = sorted({path for pattern in patterns for path in matching(pattern)})[:MOST_FILES]
         known = [(path, identity(path.encode())) for path in files]
         if engine is None or not known:
             return Stamp(b"", False)

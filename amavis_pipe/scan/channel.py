@@ -1,19 +1,21 @@
 """A connection to a daemon, with a deadline on everything, and daemons in general."""
 
-import socket
-from abc import abstractmethod
-from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TypeVar
 
 from amavis_pipe.cache import Cache
 from amavis_pipe.clamd import ask as ask_address
 from amavis_pipe.model import ScannerTrouble
 from amavis_pipe.scan.base import Answers, Base, Items
+from amavis_pipe.session import connected
 from amavis_pipe.settings import Row, Settings
 from amavis_pipe.text import ascii_of, why
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 LONGEST_LINE = 1 << 14
 LARGEST = 1 << 20
@@ -34,7 +36,10 @@ class Channel:
         self._buffer = b""
         self._room = 0
         self.begin()
-        self._socket = self._connected()
+        try:
+            self._socket = connected(at, self._left())
+        except (OSError, ValueError, OverflowError) as error:
+            raise self._failed(error) from None
 
     def close(self) -> None:
         """End the connection; never fails."""
@@ -49,7 +54,7 @@ class Channel:
         """Send them all."""
         self.send_all(chunks)
 
-    def send_all(self, chunks: Iterable[bytes]) -> None:
+    def send_all(self, chunks: "Iterable[bytes]") -> None:
         """Send them as they come."""
         for chunk in chunks:
             try:
@@ -101,22 +106,6 @@ class Channel:
     def _slow(self) -> ScannerTrouble:
         return ScannerTrouble(f"{self._row.name} at {self.at}: no answer in {self._row.timeout} s", "slow")
 
-    def _connected(self) -> socket.socket:
-        host, _, port = self.at.rpartition(":")
-        try:
-            if self.at.startswith("/"):
-                connection = socket.socket(socket.AF_UNIX)
-                try:
-                    connection.settimeout(self._left())
-                    connection.connect(self.at)
-                except BaseException:
-                    connection.close()
-                    raise
-                return connection
-            return socket.create_connection((host.strip("[]"), int(port)), self._left())
-        except (OSError, ValueError, OverflowError) as error:
-            raise self._failed(error) from None
-
     def _failed(self, error: Exception) -> ScannerTrouble:
         """What it means that a call to the system failed."""
         if isinstance(error, TimeoutError):
@@ -136,10 +125,10 @@ class Daemon(Base):
         """Each item's findings, all from one of its addresses."""
         return self.asked(lambda channel: self.talk(channel, items), until)
 
-    def asked(self, question: Callable[[Channel], T], until: float) -> T:
+    def asked(self, question: "Callable[[Channel], T]", until: float) -> "T":
         """What `question` gives of a connection to one of its addresses."""
 
-        def at(address: str) -> T:
+        def at(address: str) -> "T":
             channel = Channel(self.row, self.place(address), until)
             try:
                 return question(channel)
@@ -152,6 +141,6 @@ class Daemon(Base):
         """Where the daemon of an address in the settings listens."""
         return address
 
-    @abstractmethod
     def talk(self, channel: Channel, items: Items) -> Answers:
         """The conversation, from the greeting to the last answer; ScannerTrouble."""
+        raise NotImplementedError

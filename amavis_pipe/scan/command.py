@@ -4,15 +4,14 @@ No shell; standard input is empty; its output is bounded, and so is its time: at
 are killed. It runs with the rights of the filter, as its vendor means it to.
 """
 
-import os
 from time import monotonic
 
-from amavis_pipe.scan.base import Answers, Base, Items
+from amavis_pipe.scan.base import Answers, Base, Items, found
 from amavis_pipe.scan.files import Folder
-from amavis_pipe.scan.reply import Judge, found
+from amavis_pipe.scan.reply import Judge
 from amavis_pipe.scan.run import Flood, Slow, installed, run
 from amavis_pipe.settings import Row, Settings
-from amavis_pipe.text import ascii_of
+from amavis_pipe.text import ascii_of, readable
 
 SHOWN = 200
 RUNS = 5
@@ -78,7 +77,7 @@ class Command(Base):
             if word == "{files}":
                 line += folder.files()
             else:
-                filled = os.fsencode(word).replace(b"{dir}", folder.parts)
+                filled = word.encode().replace(b"{dir}", folder.parts)
                 line.append(filled.replace(b"{tmp}", folder.own))
         return line
 
@@ -87,7 +86,7 @@ class Command(Base):
         line = [self._installed()]
         if not self.row.more.get("version"):
             return ""
-        line += [os.fsencode(word) for word in self.row.more["version"]]
+        line += [word.encode() for word in self.row.more["version"]]
         status, output = self._run(line, b"/", monotonic() + _VERSION_SECONDS)
         return "" if status else ascii_of(output.lstrip().partition(b"\n")[0].rstrip(), SHOWN)
 
@@ -107,7 +106,7 @@ class Command(Base):
         except Flood as flood:
             raise self.trouble(f"output without end: {_shown(flood.output)}") from None
         except OSError as error:
-            raise self.trouble(f"{os.fsdecode(line[0])}: {error.strerror}") from None
+            raise self.trouble(f"{readable(line[0])}: {error.strerror}") from None
 
 
 def _shown(output: bytes) -> str:

@@ -6,9 +6,8 @@ ends with NUL, "infected with NAME".
 """
 
 from amavis_pipe.model import Finding
-from amavis_pipe.scan.base import Answers, Items
+from amavis_pipe.scan.base import NAMES, Answers, Items, found
 from amavis_pipe.scan.channel import Channel, Daemon
-from amavis_pipe.scan.reply import NAMES, found
 from amavis_pipe.spool import Blob
 
 SCAN = 1

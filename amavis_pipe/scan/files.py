@@ -1,12 +1,15 @@
 """Parts as files, for scanners that are told where to look: names made here, nothing of the mail in them."""
 
-import os
-import shutil
-from types import TracebackType
+import posix
 
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.settings import Row
 from amavis_pipe.spool import Blob, write_all
+from amavis_pipe.text import readable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Items = list[tuple[str, Blob]]
 
@@ -23,7 +26,7 @@ class Folder:
     def __init__(self, row: Row, work: bytes, items: Items) -> None:
         place = row.more.get("folder") or b""
         self._shared = bool(place)
-        self._top = (place or work) + b"/scan-%d-%s" % (os.getpid(), os.urandom(8).hex().encode())
+        self._top = (place or work) + b"/scan-%d-%s" % (posix.getpid(), posix.urandom(8).hex().encode())
         self.parts, self.own = self._top + b"/parts", self._top + b"/own"
         self.names: dict[bytes, str] = {}
         self._items = items
@@ -31,7 +34,7 @@ class Folder:
     def __enter__(self) -> "Folder":
         try:
             for folder in (self._top, self.parts, self.own):
-                os.mkdir(folder, 0o700)
+                posix.mkdir(folder, 0o700)
             for number, (path, blob) in enumerate(self._items, 1):
                 name = b"p%06d" % number
                 self.names[name] = path
@@ -41,12 +44,12 @@ class Folder:
         except BaseException as error:
             self._remove()
             if isinstance(error, OSError):
-                raise SpoolTrouble(f"{os.fsdecode(self._top)}: {error.strerror}") from None
+                raise SpoolTrouble(f"{readable(self._top)}: {error.strerror}") from None
             raise
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         self._remove()
 
@@ -61,17 +64,30 @@ class Folder:
         one from the filter's user.
         """
         for folder, mode in ((self.own, 0o2770), (self.parts, 0o2750), (self._top, 0o2750)):
-            os.chmod(folder, mode)
+            posix.chmod(folder, mode)
 
     def _write(self, name: bytes, blob: Blob) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(self.parts + b"/" + name, flags, 0o600)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        fd = posix.open(self.parts + b"/" + name, flags, 0o600)
         try:
             if self._shared:
-                os.fchmod(fd, 0o640)
+                posix.fchmod(fd, 0o640)
             write_all(fd, blob.chunks())
         finally:
-            os.close(fd)
+            posix.close(fd)
 
     def _remove(self) -> None:
-        shutil.rmtree(self._top, ignore_errors=True)  # prune sweeps what is left
+        """Take all away; prune sweeps what is left."""
+        left = [*self.files(), self.parts, self.own, self._top]
+        for path in left:
+            try:
+                (posix.rmdir if path in left[-3:] else posix.unlink)(path)
+            except OSError:
+                pass
+        try:
+            posix.stat(self._top)
+        except OSError:
+            return
+        from shutil import rmtree  # the scanner has left files of its own
+
+        rmtree(self._top, ignore_errors=True)

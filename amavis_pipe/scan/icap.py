@@ -6,16 +6,17 @@ of by a header field of the answer; an answer that sends other content, and has 
 failure, as is all else. The ISTag (4.7) is what answers depend on.
 """
 
-from collections.abc import Iterator
-
 from amavis_pipe.cache import Cache
 from amavis_pipe.model import Finding, ScannerTrouble, Stamp
-from amavis_pipe.scan.base import Answers, Items
+from amavis_pipe.scan.base import Answers, Items, found
 from amavis_pipe.scan.channel import LARGEST, Channel, Daemon
-from amavis_pipe.scan.reply import found
 from amavis_pipe.settings import Row, Settings
 from amavis_pipe.spool import Blob
 from amavis_pipe.text import ascii_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PORT = 1344
 STEP = 1 << 17
@@ -249,7 +250,7 @@ def _skip_body(channel: Channel, fields: Fields) -> None:
                 pass
 
 
-def _chunks(channel: Channel) -> Iterator[bytes]:
+def _chunks(channel: Channel) -> "Iterator[bytes]":
     """The pieces of a chunked body (RFC 9112, 7.1); the channel bounds their sum."""
     while True:
         line = channel.line()

@@ -4,8 +4,6 @@ One question for each part; lines that mean neither clean nor infected are passe
 and a bound: a daemon that says only such is a failure.
 """
 
-import os
-
 from amavis_pipe.cache import Cache
 from amavis_pipe.scan.base import Answers, Items
 from amavis_pipe.scan.channel import Channel, Daemon
@@ -33,11 +31,11 @@ class Line(Daemon):
             for name, path in folder.names.items():
                 channel.begin()
                 file = folder.parts + b"/" + name
-                channel.send(os.fsencode(self.row.more["ask"]).replace(b"{file}", file))
+                channel.send(self.row.more["ask"].encode().replace(b"{file}", file))
                 hits = self._answer(channel)
                 answers[path] = [self._judge.finding(hit.name, path, self.row.name) for hit in hits]
         if self.row.more.get("bye"):
-            channel.send(os.fsencode(self.row.more["bye"]))
+            channel.send(self.row.more["bye"].encode())
         return answers
 
     def _greet(self, channel: Channel) -> None:

@@ -1,16 +1,19 @@
 """One scanner at several addresses, or one that is just being restarted: whom to ask next, and when again."""
 
-import random
-from collections.abc import Callable
+import posix
 from time import monotonic, sleep
-from typing import TypeVar
 
 from amavis_pipe.cache import Cache
 from amavis_pipe.model import ScannerTrouble
 from amavis_pipe.recent import Recent
 from amavis_pipe.settings import Row
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 DEAD_SECONDS = 60
 """For so long an address at which nobody answered is asked after all others."""
@@ -19,11 +22,11 @@ FIRST_PAUSE = 0.1
 
 def ask_any(
     row: Row,
-    question: Callable[[str], T],
+    question: "Callable[[str], T]",
     until: float,
     cache: Cache | None,
     away: ScannerTrouble | None = None,
-) -> T:
+) -> "T":
     """What the first address gives that is there; ScannerTrouble as soon as one that is has some.
 
     All of them are tried, in random order, and again for `row.retry` seconds, with growing pauses. `away`
@@ -50,8 +53,7 @@ def ask_any(
 
 def _order(row: Row, recent: Recent | None) -> list[str]:
     """The addresses at random, those last at which nobody was a short while ago."""
-    pool = list(row.pool)
-    random.shuffle(pool)
+    pool = sorted(row.pool, key=lambda _: posix.urandom(4))
     if recent is None or len(pool) < 2:
         return pool
     return sorted(pool, key=lambda at: _is_dead(recent.age("dead", row.name, at)))

@@ -1,11 +1,9 @@
 """Which module asks a scanner, by `via`; each is loaded when it is needed."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from amavis_pipe.cache import Cache
 from amavis_pipe.settings import Row, Settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amavis_pipe.inquire import Scanner
 
@@ -20,12 +18,18 @@ def made(row: Row, settings: Settings, cache: Cache | None) -> "Scanner":
         from amavis_pipe.scan.yara import Yara
 
         return Yara(row, settings)
-    from amavis_pipe.scan import drweb, icap, line, sssp
+    if row.via == "icap":
+        from amavis_pipe.scan.icap import Icap
 
-    daemons: dict[str, Callable[[Row, Settings, Cache | None], Scanner]] = {
-        "line": line.Line,
-        "icap": icap.Icap,
-        "sssp": sssp.Sssp,
-        "drweb": drweb.DrWeb,
-    }
-    return daemons[row.via](row, settings, cache)
+        return Icap(row, settings, cache)
+    if row.via == "sssp":
+        from amavis_pipe.scan.sssp import Sssp
+
+        return Sssp(row, settings, cache)
+    if row.via == "drweb":
+        from amavis_pipe.scan.drweb import DrWeb
+
+        return DrWeb(row, settings, cache)
+    from amavis_pipe.scan.line import Line
+
+    return Line(row, settings, cache)

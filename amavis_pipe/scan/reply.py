@@ -4,15 +4,15 @@ Whatever is not known to mean clean or infected is a failure, None here: nothing
 """
 
 import re
-from typing import Any
 
-from amavis_pipe.model import Finding
-from amavis_pipe.text import ascii_of
+from amavis_pipe.scan.base import NAMES, UNNAMED, found
 
-NAMES = 50
-"""Different viruses that one reply is read for at most."""
-UNNAMED = "unnamed"
-"""The name of a virus of which the scanner gives none that we can read."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from amavis_pipe.model import Finding
+
 FILE = re.compile(rb"\bp\d{6}\b")
 """How parts are called that a scanner is shown as files."""
 
@@ -43,7 +43,7 @@ class Judge:
     name, `suspect` one of names that mean a mere suspicion; "" where there is none.
     """
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    def __init__(self, fields: "dict[str, Any]") -> None:
         self._clean = _Condition(fields.get("clean", ()))
         self._infected = _Condition(fields.get("infected", ()))
         self._virus = _pattern(fields.get("virus"))
@@ -69,16 +69,11 @@ class Judge:
                 break
         return list(hits)
 
-    def finding(self, name: bytes, path: str, scanner: str) -> Finding:
+    def finding(self, name: bytes, path: str, scanner: str) -> "Finding":
         """A name, as found in a part by this scanner."""
         return found(
             name, path, scanner, self._suspect is not None and self._suspect.search(name) is not None
         )
-
-
-def found(name: bytes, path: str, scanner: str, suspect: bool = False) -> Finding:
-    """A virus's name from outside as a finding."""
-    return Finding("suspect" if suspect else "virus", ascii_of(name, 200) or UNNAMED, path, scanner)
 
 
 class _Condition:

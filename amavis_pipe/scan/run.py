@@ -3,16 +3,29 @@
 At its end, whatever that is, it and all it started (its process group) are killed.
 """
 
-import os
+import posix
 import select
-import signal
-from collections.abc import Sequence
+from _signal import (
+    SIG_BLOCK,
+    SIG_SETMASK,
+    SIGHUP,
+    SIGINT,
+    SIGKILL,
+    SIGSYS,
+    SIGTERM,
+    pthread_sigmask,
+)
+from _stat import S_ISREG
 from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LARGEST = 1 << 20
 """Bytes of output above which something must be wrong."""
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (SIGINT, SIGTERM, SIGHUP)
 
 
 class Unended(Exception):
@@ -42,53 +55,53 @@ def run(
 
     `end` is of monotonic(). Slow, or Flood above `largest` bytes; OSError if it can't be started.
     """
-    reading, writing = os.pipe2(os.O_CLOEXEC)
+    reading, writing = posix.pipe2(posix.O_CLOEXEC)
     # a signal whose handler raises must not come between the start and the care for the end
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = pthread_sigmask(SIG_BLOCK, ENDING)
     pid = 0
     try:
         try:
             pid = _started(line, environment, writing)
         finally:
-            os.close(writing)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            posix.close(writing)
+        pthread_sigmask(SIG_SETMASK, before)
         output = _output(reading, end, largest, kept)
         if not _ends_by(pid, end):
             raise Slow(output)
     finally:
-        os.close(reading)
+        posix.close(reading)
         status = _ended(pid) if pid else 0
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1, output
+        pthread_sigmask(SIG_SETMASK, before)
+    return posix.WEXITSTATUS(status) if posix.WIFEXITED(status) else -1, output
 
 
 def _started(line: list[bytes], environment: dict[str, bytes], writing: int) -> int:
     """The process's number; it leads a group of its own."""
     actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, writing, 1),
-        (os.POSIX_SPAWN_DUP2, writing, 2),
+        (posix.POSIX_SPAWN_OPEN, 0, "/dev/null", posix.O_RDONLY, 0),
+        (posix.POSIX_SPAWN_DUP2, writing, 1),
+        (posix.POSIX_SPAWN_DUP2, writing, 2),
     ]
-    return os.posix_spawn(
+    return posix.posix_spawn(
         line[0],
         line,
         environment,
         file_actions=actions,
         setpgroup=0,
         setsigmask=(),
-        setsigdef=range(1, signal.SIGSYS),
+        setsigdef=range(1, SIGSYS),
     )
 
 
-def installed(programs: Sequence[str], path: str) -> bytes:
+def installed(programs: "Sequence[str]", path: str) -> bytes:
     """The first of these programs that we may run, absolute or in one of the folders; b"" if none is."""
     for place in places(programs, path):
-        if os.access(place, os.X_OK) and os.path.isfile(place):
-            return os.fsencode(place)
+        if posix.access(place, posix.X_OK) and S_ISREG(posix.stat(place).st_mode):
+            return place.encode()
     return b""
 
 
-def places(programs: Sequence[str], path: str) -> list[str]:
+def places(programs: "Sequence[str]", path: str) -> list[str]:
     """Where these programs are looked for."""
     found = []
     for program in programs:
@@ -105,7 +118,7 @@ def _output(reading: int, end: float, largest: int, kept: int) -> bytes:
         left = end - monotonic()
         if left <= 0 or not events.poll(left * 1000):
             raise Slow(output)
-        piece = os.read(reading, 1 << 16)
+        piece = posix.read(reading, 1 << 16)
         if not piece:
             return output
         size += len(piece)
@@ -116,20 +129,20 @@ def _output(reading: int, end: float, largest: int, kept: int) -> bytes:
 
 def _ends_by(pid: int, end: float) -> bool:
     """Whether it ends in time, which is as good as sure when its output has ended."""
-    handle = os.pidfd_open(pid)
+    handle = posix.pidfd_open(pid)
     try:
         events = select.poll()
         events.register(handle, select.POLLIN)
         return bool(events.poll(max(0.0, end - monotonic()) * 1000))
     finally:
-        os.close(handle)
+        posix.close(handle)
 
 
 def _ended(pid: int) -> int:
     """The wait status of a child, once it has ended, it or its group being killed if need be."""
-    for kill in (os.killpg, os.kill):
+    for kill in (posix.killpg, posix.kill):
         try:
-            kill(pid, signal.SIGKILL)  # not yet waited for: the number can't be another's
+            kill(pid, SIGKILL)  # not yet waited for: the number can't be another's
         except OSError:
             pass
-    return os.waitpid(pid, 0)[1]
+    return posix.waitpid(pid, 0)[1]

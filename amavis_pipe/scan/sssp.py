@@ -5,9 +5,8 @@ ends with an empty line, before it stands `DONE OK code text` or `DONE FAIL code
 """
 
 from amavis_pipe.model import Finding
-from amavis_pipe.scan.base import Answers, Items
+from amavis_pipe.scan.base import Answers, Items, found
 from amavis_pipe.scan.channel import Channel, Daemon
-from amavis_pipe.scan.reply import found
 from amavis_pipe.spool import Blob
 
 LINES = 1000

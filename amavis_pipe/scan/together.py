@@ -1,13 +1,16 @@
 """Does several things at the same time that mostly wait: for scanners' answers."""
 
 from _thread import allocate_lock, start_new_thread
-from collections.abc import Callable
-from typing import Generic, TypeVar
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 
-def together(jobs: list[Callable[[], T]]) -> list[T]:
+def together(jobs: "list[Callable[[], T]]") -> "list[T]":
     """What each of the jobs gives, in their order; the first exception, once all have ended."""
     tasks = [_Task(job) for job in jobs]
     for task in tasks[1:]:
@@ -21,12 +24,12 @@ def together(jobs: list[Callable[[], T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-class _Task(Generic[T]):
+class _Task:
     """One job, and what came of it once the lock `ended` can be had."""
 
-    def __init__(self, job: Callable[[], T]) -> None:
+    def __init__(self, job: "Callable[[], Any]") -> None:
         self._job = job
-        self._results: list[T] = []
+        self._results: list[Any] = []
         self._error: BaseException | None = None
         self.ended = allocate_lock()
         self.ended.acquire()
@@ -39,7 +42,7 @@ class _Task(Generic[T]):
         finally:
             self.ended.release()
 
-    def result(self) -> T:
+    def result(self) -> "Any":
         if self._error is not None:
             raise self._error
         return self._results[0]

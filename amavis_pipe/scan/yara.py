@@ -6,21 +6,22 @@ locked in as decoders are (jail/child.py). What it says is a number and a rule's
 line; a child that fails, or says anything else, has cleared nothing.
 """
 
-import importlib
-import io
-import os
-import re
+import posix
 import select
-import signal
 import sys
 from _blake2 import blake2b
+from _signal import SIGKILL
+from _stat import S_ISDIR
 from time import monotonic
-from typing import Any
 
 from amavis_pipe.model import Finding, SandboxTrouble, Stamp
 from amavis_pipe.scan.base import Answers, Base, Items
 from amavis_pipe.settings import Row, Settings, identity, keep, trusted
 from amavis_pipe.text import ascii_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LARGEST = 1 << 28
 """Bytes of compiled rules."""
@@ -30,9 +31,9 @@ SAID = 1 << 20
 """Bytes that the child may say."""
 GRADES = ("virus", "suspect", "note")
 _ENDINGS = (".yar", ".yara")
-_HIT = re.compile(rb"(\d{1,7}) (virus|suspect|note) ([A-Za-z0-9_.]{1,200})")
+_NAME = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.")
 _END = b"end"
-_INFO = re.compile(r"yara_x-([0-9.]+)\.dist-info")
+_INFO = ("yara_x-", ".dist-info")
 
 
 class Yara(Base):
@@ -43,7 +44,7 @@ class Yara(Base):
         self._state = settings.state
         self._mode = settings.sandbox
         self._memory = settings.limits.memory
-        self._rules = os.fsdecode(row.more["rules"])
+        self._rules = row.more["rules"].decode()
         self._folder, self._release = _module()
 
     def stamp(self) -> Stamp:
@@ -59,31 +60,33 @@ class Yara(Base):
         if not items:
             return {}
         end = min(until, monotonic() + self.row.timeout)
-        reading, writing = os.pipe2(os.O_CLOEXEC)
-        parent, pid = os.getpid(), os.fork()
+        reading, writing = posix.pipe2(posix.O_CLOEXEC)
+        parent, pid = posix.getpid(), posix.fork()
         if not pid:
             try:
                 self._look(items, rules, writing, parent)
             finally:
-                os._exit(1)
-        os.close(writing)
+                posix._exit(1)
+        posix.close(writing)
         try:
             said = self._listen(reading, end)
         finally:
-            os.close(reading)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            posix.close(reading)
+            posix.kill(pid, SIGKILL)
+            posix.waitpid(pid, 0)
         return self._judged(said, items)
 
     def _look(self, items: Items, rules: bytes, pipe: int, parent: int) -> None:
         """In the child: all it finds, told over the pipe."""
+        import io
+
         from amavis_pipe.jail import child
 
         child.begin_anew()
         blobs = [blob for _, blob in items]
         (pipe,) = child.keep_only([pipe], list(blobs))
         try:
-            if os.geteuid() == 0:
+            if posix.geteuid() == 0:
                 child.become_nobody()
             child.die_with(parent)
             child.limit(self._memory + len(rules), self.row.timeout + 1, 0)
@@ -93,15 +96,15 @@ class Yara(Base):
             scanner.console_log(lambda _: None)
             child.lock(self._mode)
         except (SandboxTrouble, OSError) as error:
-            os.write(pipe, b"failed " + str(error).encode("ascii", "replace")[:500] + b"\n")
+            posix.write(pipe, b"failed " + str(error).encode("ascii", "replace")[:500] + b"\n")
             return
         for number, blob in enumerate(blobs):
             for rule in scanner.scan(bytes(blob.view())).matching_rules:
                 name = (
                     rule.identifier if rule.namespace == "default" else f"{rule.namespace}.{rule.identifier}"
                 )
-                os.write(pipe, f"{number} {_grade(rule)} {name}\n".encode())
-        os.write(pipe, _END + b"\n")
+                posix.write(pipe, f"{number} {_grade(rule)} {name}\n".encode())
+        posix.write(pipe, _END + b"\n")
 
     def _listen(self, reading: int, end: float) -> bytes:
         """All that the child says."""
@@ -111,7 +114,7 @@ class Yara(Base):
             left = end - monotonic()
             if left <= 0 or not events.poll(left * 1000):
                 raise self.slow()
-            piece = os.read(reading, 1 << 16)
+            piece = posix.read(reading, 1 << 16)
             if not piece:
                 return said
             said += piece
@@ -124,28 +127,22 @@ class Yara(Base):
             raise self.trouble("the process that looks at the parts died" + _shown(said))
         answers: Answers = {path: [] for path, _ in items}
         for line in lines[1:]:
-            hit = _HIT.fullmatch(line)
-            if hit is None or int(hit[1]) >= len(items):
+            number, _, hit = line.partition(b" ")
+            grade, _, name = hit.decode("ascii", "replace").partition(" ")
+            known = number.isdigit() and len(number) < 8 and int(number) < len(items) and grade in GRADES
+            if not known or not 0 < len(name) <= 200 or not _NAME.issuperset(name.encode()):
                 raise self.trouble("the process that looks at the parts says nonsense" + _shown(line))
-            path = items[int(hit[1])][0]
-            answers[path].append(Finding(hit[2].decode(), "YARA." + hit[3].decode(), path, self.row.name))
+            path = items[int(number)][0]
+            answers[path].append(Finding(grade, "YARA." + name, path, self.row.name))
         return answers
 
     def _files(self) -> list[str]:
         """The files of rules, in order."""
-        if not os.path.isdir(self._rules):
-            return [self._rules] if os.path.isfile(self._rules) else []
-        found = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(self._rules)
-            for name in names
-            if name.endswith(_ENDINGS)
-        ]
-        return sorted(found)[:RULES]
+        return sorted(_rules(self._rules, 8, top=True))[:RULES]
 
     def _key(self, files: list[str]) -> bytes:
         return repr(
-            (self._folder, self._release, [(path, identity(os.fsencode(path))) for path in files])
+            (self._folder, self._release, [(path, identity(path.encode())) for path in files])
         ).encode()
 
     def _compiled(self) -> bytes:
@@ -166,6 +163,8 @@ class Yara(Base):
         return rules
 
     def _built(self, files: list[str]) -> bytes:
+        import io
+
         yara_x = _imported(self._folder)
         compiler = yara_x.Compiler()
         for path in files:
@@ -188,24 +187,36 @@ def _module() -> tuple[str, str]:
     from amavis_pipe.jail.programs import site_folders
 
     for folder in site_folders():
-        if os.path.exists(f"{folder}/yara_x/__init__.py"):
-            infos = [name for name in os.listdir(folder) if _INFO.fullmatch(name)]
-            return folder, _INFO.sub(r"\1", max(infos, default="yara_x-0.dist-info"))
+        if identity(f"{folder}/yara_x/__init__.py".encode()):
+            start, end = _INFO
+            infos = [name for name in posix.listdir(folder) if name.startswith(start) and name.endswith(end)]
+            return folder, max(infos, default="").removeprefix(start).removesuffix(end)
     return "", ""
 
 
-def _imported(folder: str) -> Any:
+def _rules(path: str, depth: int, top: bool = False) -> list[str]:
+    """The file at a path, or the files of rules in a folder there."""
+    try:
+        if S_ISDIR(posix.stat(path).st_mode):
+            names = posix.listdir(path) if depth else []
+            return [file for name in names for file in _rules(f"{path}/{name}", depth - 1)]
+    except OSError:
+        return []
+    return [path] if top or path.endswith(_ENDINGS) else []
+
+
+def _imported(folder: str) -> "Any":
     """The module yara_x; the filter's interpreter does not look where modules are installed."""
     if folder not in sys.path:
         sys.path.append(folder)
-    return importlib.import_module("yara_x")
+    return __import__("yara_x")
 
 
 def _digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=32).digest()
 
 
-def _grade(rule: Any) -> str:
+def _grade(rule: "Any") -> str:
     """What a match of the rule means: as a tag or its meta data say, else a virus."""
     told = {*map(str, rule.tags), *(str(value) for name, value in rule.metadata if name == "grade")}
     return next((grade for grade in GRADES if grade in told), "virus")

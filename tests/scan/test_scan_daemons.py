@@ -226,11 +226,13 @@ class TestInTheMiddle:
 
     def test_one_that_dies_at_any_byte_of_its_last_answer_is_trouble(self, name, asked, daemon):
         asked.row.retry = 0
-        *good, last = GOOD[name]
+        # a part that ICAP has answered for is not asked about again: one alone tells
+        items, script = (ITEMS[:1], GOOD[name][:-1]) if name == "icap" else (ITEMS, GOOD[name])
+        *good, last = script
         for size in range(0, len(last), 7):
             daemon.script = [*good, last[:size], None]
             with pytest.raises(ScannerTrouble, match=r"closed the connection|reset|Broken"):
-                asked.scan(ITEMS)
+                asked.scan(items)
 
 
 def mutants(seeds, count=3000):

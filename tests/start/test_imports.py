@@ -52,6 +52,7 @@ HOT = {
         f"amavis_pipe.{name}"
         for name in [
             "arguments",
+            "ask",
             "bodies",
             "budget",
             "bundle",
@@ -165,6 +166,41 @@ def test_a_remembered_mail_imports_no_more_than_a_new_one(site):
     imported(site, MULTIPART)
     new = imported(site, MULTIPART.replace(b"hello", b"other"))
     assert imported(site, MULTIPART) <= new
+
+
+SCANNING = ["command", "drweb", "icap", "line", "pending", "pool", "sssp", "together", "yara"]
+MATCHING = {
+    "re",
+    "re._casefix",
+    "re._compiler",
+    "re._constants",
+    "re._parser",
+    "copyreg",
+    "enum",
+    "functools",
+}
+MATCHING |= {
+    "types",
+    "operator",
+    "keyword",
+    "reprlib",
+    "collections",
+    "_collections",
+    "_functools",
+    "_operator",
+}
+MATCHING |= {"_sre", "_collections_abc"}
+"""What patterns need, and only those scanners that are judged by them."""
+
+
+@pytest.mark.parametrize("name", SCANNING)
+def test_a_further_scanner_imports_little(name):
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import amavis_pipe.scan.{name}; "
+    code += "print(*sys.modules)"
+    done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", code], capture_output=True, check=True)
+    modules = set(done.stdout.decode().split())
+    others = {module for module in modules if not module.startswith("amavis_pipe")} - INTERPRETER - CHEAP
+    assert others - (MATCHING if name in ("command", "line") else set()) == set()
 
 
 def test_the_list_of_hot_modules_names_files_that_exist():
