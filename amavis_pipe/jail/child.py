@@ -203,13 +203,13 @@ def _set_limits(task: "Task") -> None:
     mapped, data = _used()
     limit(task.memory + data, seconds, budget.quota + (budget.files + 2) * PAGE)
     # parts that are looked at are mapped, read only: room for that on top, but not as data
-    _limit(resource.RLIMIT_AS, mapped + task.memory + budget.quota)
+    limit_mapped(mapped + task.memory + budget.quota)
 
 
 def limit(memory: int, seconds: int, written: int) -> None:
     """Bound this process for good: bytes of data, seconds of CPU, bytes of each file it writes."""
     _limit(resource.RLIMIT_DATA, memory)
-    _limit(resource.RLIMIT_CPU, seconds)
+    _limit(resource.RLIMIT_CPU, seconds, 1)  # SIGXCPU, which tells why, comes at the soft limit alone
     _limit(resource.RLIMIT_FSIZE, written)
     _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
     _limit(resource.RLIMIT_CORE, 0)
@@ -222,11 +222,16 @@ def _used() -> tuple[int, int]:
     return pages[0] * PAGE, pages[5] * PAGE
 
 
-def _limit(what: int, most: int) -> None:
+def _limit(what: int, most: int, later: int = 0) -> None:
+    """Set a limit, the hard one `later` above it."""
     hard = resource.getrlimit(what)[1]
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(what, (most, most))
+    last = most + later if hard == resource.RLIM_INFINITY else min(most + later, hard)
+    resource.setrlimit(what, (min(most, last), last))
+
+
+def limit_mapped(size: int) -> None:
+    """Bound this process's address space, in bytes: what is mapped for several is no data of its own."""
+    _limit(resource.RLIMIT_AS, size)
 
 
 def _set(option: int, value: int) -> None:

@@ -32,6 +32,8 @@ _ENVIRONMENT = {
 }
 _CLOSED_FROM = 3
 _FAILED = 127
+_MAPPED = 512 << 20
+"""Bytes of address space beside its data: programs, libraries, stacks."""
 
 
 class Helper:
@@ -56,17 +58,27 @@ class Helper:
         job = JOBS.get(wanted.job)
         line = job.line(wanted.words) if job and is_job(wanted.job, wanted.words) else None
         program = found(job.program) if job else ""
-        if job is None or line is None or not program or not blobs:
+        if job is None or line is None or not program or not job.takes(len(blobs)):
             return None
         files = job.files(len(blobs))
         place = _input(folder, files, blobs)
-        pid = posix.fork()
-        if pid == 0:
-            try:
-                _become(program, job.program.reads, [job.program.name.encode(), *line], task, place, out)
-            finally:
-                posix._exit(_FAILED)
-        return cls(pid, place, files)
+        pid = 0
+        try:
+            pid = posix.fork()
+            if pid == 0:
+                try:
+                    size = sum([blob.size for blob in blobs])
+                    words = [job.program.name.encode(), *line]
+                    _become(program, job.program.reads, words, task, place, out, size)
+                finally:
+                    posix._exit(_FAILED)
+            return cls(pid, place, files)
+        except OSError as error:
+            if pid:
+                posix.kill(pid, SIGKILL)
+                posix.waitpid(pid, 0)
+            _remove(place, files)
+            raise SandboxTrouble(f"sandbox: helper: {error.strerror}") from None
 
     def kill(self) -> None:
         """End it; done() is still to be called."""
@@ -113,7 +125,13 @@ def _remove(place: bytes, files: list[bytes]) -> None:
 
 
 def _become(
-    program: str, reads: tuple[str, ...], line: list[bytes], task: "Task", place: bytes, out: int
+    program: str,
+    reads: tuple[str, ...],
+    line: list[bytes],
+    task: "Task",
+    place: bytes,
+    out: int,
+    size: int,
 ) -> None:
     """Turn this process, just forked, into the program; returns or raises only if that fails."""
     from amavis_pipe.jail import child
@@ -131,7 +149,7 @@ def _become(
     if posix.geteuid() == 0:
         child.become_nobody()
     child.die_with(task.parent)
-    _limit(task)
+    _limit(task, size)
     child.keep_privileges_away()
     stands = landlock.restrict((*child.readable(), *reads, b"."), executable=_executable(program))
     if task.mode == "require" and not stands:
@@ -144,7 +162,8 @@ def _become(
     posix.execve(program, line, _ENVIRONMENT)
 
 
-def _limit(task: "Task") -> None:
+def _limit(task: "Task", size: int) -> None:
+    """Bound memory, time and output of what will have an input of this size."""
     from amavis_pipe.jail import child
 
     child.limit(
@@ -152,6 +171,7 @@ def _limit(task: "Task") -> None:
         seconds=max(1, ceil(task.budget.deadline - monotonic()) + 1),
         written=0,
     )
+    child.limit_mapped(task.memory + size + _MAPPED)
 
 
 def _executable(program: str) -> list[str]:

@@ -114,6 +114,10 @@ class Job:
                 return argument[: -len(mark)] + word
         return argument
 
+    def takes(self, count: int) -> bool:
+        """Whether it can be given so many files."""
+        return count == 1 or (count > 1 and b"%" in self.suffix)
+
     def files(self, count: int) -> list[bytes]:
         """Names for that many input files, in order: nothing from outside is in them."""
         if count == 1 and b"%" not in self.suffix:

@@ -145,6 +145,7 @@ class Lender:
         try:
             task.said, self._out = posix.pipe2(posix.O_CLOEXEC)
             task.answer, self._ended = posix.pipe2(posix.O_CLOEXEC)
+            posix.set_blocking(self._ended, False)  # a child that does not read is not waited for
         except OSError as error:
             raise SandboxTrouble(f"sandbox: pipe: {error.strerror}") from None
 

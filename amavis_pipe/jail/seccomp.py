@@ -33,7 +33,8 @@ linkat 265 37, symlink 88 -1, symlinkat 266 36, chmod 90 -1, fchmod 91 52, fchmo
 fchmodat2 452 452, chown 92 -1, fchown 93 55, lchown 94 -1, fchownat 260 54, utime 132 -1, utimes 235 -1,
 futimesat 261 -1, utimensat 280 88, setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14,
 lremovexattr 198 15, fremovexattr 199 16, name_to_handle_at 303 264, open_by_handle_at 304 265,
-fanotify_init 300 262, chroot 161 51, pivot_root 155 41, mount 165 40, umount2 166 39, open_tree 428 428,
+fallocate 285 47, fanotify_init 300 262,
+chroot 161 51, pivot_root 155 41, mount 165 40, umount2 166 39, open_tree 428 428,
 move_mount 429 429, fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433,
 mount_setattr 442 442, quotactl 179 60, quotactl_fd 443 443, swapon 167 224, swapoff 168 225"""
 KERNEL = """

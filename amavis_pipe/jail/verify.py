@@ -101,7 +101,8 @@ class Account:
         )
 
     def _is_had(self, paths: tuple[str, ...]) -> bool:
-        return all(self._known.get(path) is not None for path in paths)
+        """Whether each is a part with bytes, and none stands there twice: all are copied."""
+        return len(set(paths)) == len(paths) and all(self._known.get(path) is not None for path in paths)
 
     def _fits(self, part: Part, offset: int) -> bool:
         """Whether the part may be where it says, and may be at all."""

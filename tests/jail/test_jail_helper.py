@@ -3,6 +3,8 @@
 The program is this interpreter, and what it is given to open is the script that it runs.
 """
 
+import array
+import fcntl
 import mmap
 import os
 import select
@@ -10,6 +12,7 @@ import signal
 import stat
 import sys
 import tempfile
+import termios
 import time
 from errno import EACCES, EPERM
 from pathlib import Path
@@ -20,7 +23,7 @@ from amavis_pipe.budget import Budget, Limits
 from amavis_pipe.jail import programs, sandbox
 from amavis_pipe.jail.programs import Job, Program
 from amavis_pipe.jail.wire import KILLED, MISSING
-from amavis_pipe.model import Part, SpoolTrouble
+from amavis_pipe.model import Part, SandboxTrouble, SpoolTrouble
 from amavis_pipe.spool import Blob
 from amavis_pipe.walk import Decoder
 
@@ -171,7 +174,7 @@ def test_it_is_denied(action, run, work):
 
 
 CALLS = {"ptrace": (101, 16, "os.getppid()", 0, 0), "process_vm_readv": (310, "os.getppid()", 0, 0, 0, 0, 0), "io_uring_setup": (425, 1, 0),
-         "unshare": (272, 0x10000000), "mount": (165, 0, 0, 0, 0, 0), "bpf": (321, 0, 0, 0), "keyctl": (250, 0, 0), "prctl": (157, 4, 1)}  # fmt: skip
+         "fallocate": (285, 1, 1, 0, 4096), "unshare": (272, 0x10000000), "mount": (165, 0, 0, 0, 0, 0), "bpf": (321, 0, 0, 0), "keyctl": (250, 0, 0), "prctl": (157, 4, 1)}  # fmt: skip
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are those of x86_64")
@@ -253,7 +256,7 @@ def test_its_limits_stand(run):
     budget = Budget(1 << 20, 100, 14, time.monotonic() + 7)
     said = run(
         "import resource as r\nprint([r.getrlimit(one) for one in "
-        "(r.RLIMIT_DATA, r.RLIMIT_FSIZE, r.RLIMIT_NOFILE, r.RLIMIT_CORE)], r.getrlimit(r.RLIMIT_CPU)[1] <= 8)",
+        "(r.RLIMIT_DATA, r.RLIMIT_FSIZE, r.RLIMIT_NOFILE, r.RLIMIT_CORE)], r.getrlimit(r.RLIMIT_CPU)[0] <= 8)",
         budget=budget,
         memory=200 << 20,
     )
@@ -267,6 +270,15 @@ def test_more_memory_than_the_limit_is_not_had(run):
         memory=100 << 20,
     )
     assert 20 < int(said.output) < 100
+
+
+def test_memory_that_several_could_share_is_limited_too(run):
+    said = run(
+        "import mmap\nkept = []\ntry:\n    while True:\n        kept.append(mmap.mmap(-1, 64 << 20))\n"
+        "except OSError:\n    print(len(kept) * 64)",
+        memory=100 << 20,
+    )
+    assert 64 <= int(said.output) < 100 + 512
 
 
 def test_one_that_is_killed_is_told_of_so(run):
@@ -402,6 +414,53 @@ def test_several_parts_are_several_files_in_their_order(run):
     assert said.output == b"[b'first', b'second']\n"
     said = run("first", code, job="code", paths=("2", "1"))
     assert said.output == b"[b'second', b'first']\n"
+
+
+def test_a_part_is_not_copied_twice(run):
+    said = run("print('ran')", paths=("1", "2", "1"))
+    assert said.findings == [("crash:decompose", "1")] and said.output == b"" and said.left == []
+
+
+def test_more_parts_than_a_program_can_be_given_are_refused(run):
+    said = run("print('ran')", paths=("1", "2"))
+    assert (said.output, said.status, said.left) == (b"", MISSING, [])
+
+
+def test_a_child_that_asks_and_never_listens_is_not_waited_for(run):
+    def unpack(blob, sink):
+        outside, size = sink.walk.outside, array.array("i", [0])
+        for number in range(1, 14_000):  # five bytes each: more than a pipe holds
+            os.write(outside._pipe, b"run nothing 1 -\n")
+            for _ in range(20_000):
+                fcntl.ioctl(outside._task.answer, termios.FIONREAD, size, True)
+                if size[0] >= 5 * number:
+                    break
+            else:
+                break
+        time.sleep(1000)
+
+    said = run("", unpack=unpack, budget=Budget(1 << 20, 100, 14, time.monotonic() + 5))
+    assert said.findings == [("limit:seconds", "1")]
+
+
+@pytest.mark.parametrize("broken", ["fork", "pidfd_open"])
+def test_one_that_cannot_be_started_is_trouble_and_leaves_nothing(run, monkeypatch, broken, work):
+    from amavis_pipe.jail import helper
+
+    class Failing:
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+    failing = Failing()
+
+    def fail(*arguments):
+        raise OSError(11, "Resource temporarily unavailable")
+
+    setattr(failing, broken, fail)
+    monkeypatch.setattr(helper, "posix", failing)
+    with pytest.raises(SandboxTrouble, match="helper: Resource temporarily unavailable"):
+        run("print('ran')")
+    assert not list(work.iterdir())
 
 
 def test_no_room_for_its_input_is_trouble(run, monkeypatch):

@@ -354,6 +354,12 @@ def test_what_came_before_the_end_is_kept_and_the_rest_is_unchecked(unpack, name
     assert budget.hit == (["seconds"] if name == "limit:seconds" else [])
 
 
+def test_one_that_uses_up_its_cpu_time_met_the_limit_of_seconds(run, monkeypatch):
+    monkeypatch.setattr(sandbox, "GRACE", 30.0)
+    _, findings = run(_hang, Budget(1 << 20, 100, 14, time.monotonic() + 0.3))
+    assert ("unchecked", "limit:seconds", "1") in findings
+
+
 def _grow(blob, sink):
     sink.add([b"before"])
     kept = []
