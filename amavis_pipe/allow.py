@@ -3,10 +3,12 @@
 Applied to the facts of one mail after they were remembered, never before: what is allowed today need not be
 tomorrow. A scanner that opens archives itself tells of a file in each archive around it, and of the mail,
 too: these findings are excused only if the same scanner has found the same in the allowed file, in no other
-part, and everything else there could be looked at.
+part, and everything else there could be looked at. Where a piece of an archive in several files is about,
+what lies in an allowed part may come from other pieces, and is not excused.
 """
 
 from amavis_pipe.model import Finding
+from amavis_pipe.subtree import is_volume
 from amavis_pipe.text import ascii_of
 
 TYPE_CHECKING = False
@@ -24,6 +26,8 @@ def apply(facts: "Facts", rules: "Rules") -> None:
     hashes = {value: reason for kind, value, reason in rules if kind == "sha256"}
     names = {value: reason for kind, value, reason in rules if kind == "name"}
     inside = {part.path: hashes[part.sha256] for part in facts.parts if part.sha256 in hashes}
+    if inside and any(is_volume(name) for part in facts.parts for name in part.names):
+        inside = {path: why for path, why in inside.items() if not _has_parts(path, facts)}
     facts.findings = [_judged(found, facts, inside, names) for found in facts.findings]
 
 
@@ -61,6 +65,10 @@ def _of_container(found: Finding, facts: "Facts", inside: dict[str, str]) -> str
         elif other.grade == "unchecked" and reason is None:
             return None
     return why
+
+
+def _has_parts(path: str, facts: "Facts") -> bool:
+    return any(_is_below(part.path, path) for part in facts.parts)
 
 
 def _is_below(path: str, container: str) -> bool:

@@ -26,16 +26,40 @@ if TYPE_CHECKING:
 
     Said = tuple[tuple[str, str], ...]
 
-RESERVE = 30
-"""Seconds of `limits.hard_seconds` that scanners are not given: the mail has to go on, too."""
+
+class Certainty:
+    """Whether a finding makes the mail infected whatever else is there: not so if the site may excuse it."""
+
+    __slots__ = ("_hashes", "_names", "_suspicious")
+
+    def __init__(self, settings: "Settings") -> None:
+        self._names = {value for kind, value, _ in settings.allow if kind == "name"}
+        self._hashes = {value for kind, value, _ in settings.allow if kind == "sha256"}
+        self._suspicious = False
+
+    def look(self, parts: "list[Part]") -> None:
+        """Nothing is certain of a mail in which one of these is allowed: what is around it may be excused."""
+        self._suspicious = any(part.sha256 in self._hashes for part in parts)
+
+    def holds(self, found: Finding) -> bool:
+        """Whether it does."""
+        return found.grade == "virus" and not self._suspicious and found.name not in self._names
 
 
-def checked(name: str, items: "Items", answers: "Answers") -> "Answers":
-    """The answers of the scanner `name`, if they are complete or tell of a virus; ScannerTrouble."""
+def checked(
+    name: str, items: "Items", answers: "Answers", is_certain: "Callable[[Finding], bool] | None" = None
+) -> "Answers":
+    """The answers of a scanner, if they are complete or tell of a virus for certain; ScannerTrouble."""
     silent = [path for path, _ in items if path not in answers]
-    if silent and not any(found.grade == "virus" for said in answers.values() for found in said):
-        raise ScannerTrouble(f"{name}: said nothing of part {silent[0] or 'mail'}")
+    if silent:
+        certain = is_certain or _is_virus
+        if not any(certain(found) for said in answers.values() for found in said):
+            raise ScannerTrouble(f"{name}: said nothing of part {silent[0] or 'mail'}")
     return answers
+
+
+def _is_virus(found: Finding) -> bool:
+    return found.grade == "virus"
 
 
 class Source:
@@ -56,10 +80,6 @@ class Source:
         self._clean_seconds = clean_seconds
         self._known: dict[str, Said | None] = {}
 
-    def knows(self, sha256: str) -> bool:
-        """Whether it will not be asked about a part with these bytes."""
-        return self.row.sees == "mail" or self.recall(sha256) is not None
-
     def items(self, mail: "Blob | None", parts: "list[Part]") -> "Items":
         """What it is to be asked about: the mail, if there is one, and a part of each unknown content."""
         if mail is None or self.row.sees == "parts":
@@ -69,13 +89,15 @@ class Source:
     def _unknown(self, parts: "list[Part]") -> "Items":
         unknown: dict[str, tuple[str, Blob]] = {}
         for part in parts:
-            if not part.size or not part.sha256 or part.sha256 in unknown:
-                continue
-            if self.recall(part.sha256) is None and self._wants(part.kind):
+            if part.sha256 not in unknown and self.owes(part):
                 if part.blob is None:
                     raise ScannerTrouble(f"part {part.path}: neither its bytes nor an answer is there")
                 unknown[part.sha256] = (part.path, part.blob)
         return list(unknown.values())
+
+    def owes(self, part: "Part") -> bool:
+        """Whether it is to be shown this part, and has not said anything of these bytes before."""
+        return bool(part.size and part.sha256) and self.recall(part.sha256) is None and self._wants(part.kind)
 
     def _wants(self, kind: str) -> bool:
         if not self.row.kinds:
@@ -102,8 +124,7 @@ class Source:
         """Take an answer for this mail, and remember it if it may be."""
         said = tuple((found.grade, found.name) for found in findings)
         self._known[sha256] = said
-        grades = [grade for grade, _ in said]
-        if self.stamp.text and "unchecked" not in grades and (keep or "virus" in grades):
+        if self.stamp.text and keep and "unchecked" not in [grade for grade, _ in said]:
             self._cache.put(self._key(sha256), marshal.dumps((sha256, said)))  # as desk/forget.py reads it
 
     def _key(self, sha256: str) -> bytes:
@@ -116,12 +137,19 @@ class Inquiry:
     steady  whether every clean answer of ask() may be remembered
     """
 
-    def __init__(self, settings: "Settings", cache: "Cache", called: list[Witness] | None = None) -> None:
+    def __init__(
+        self,
+        settings: "Settings",
+        cache: "Cache",
+        called: list[Witness] | None = None,
+        until: float | None = None,
+    ) -> None:
         self._settings = settings
         self._cache = cache
         self._recent = Recent(cache)
-        self._until = monotonic() + max(settings.hard_seconds - RESERVE, settings.hard_seconds / 2)
-        self._sources = [self._source(one) for one in called or witnesses(settings, cache)]
+        self._certainty = Certainty(settings)
+        self._until = monotonic() + settings.scan_seconds if until is None else until
+        self._sources = [self._source(one) for one in called or witnesses(settings, cache, self._until)]
         self._stand_ins: dict[str, Source] = {}
         self.steady = True
 
@@ -134,31 +162,33 @@ class Inquiry:
         return max([source.oldest for source in self._sources])
 
     def knows(self, sha256: str) -> bool:
-        """Whether no scanner will be asked about these bytes again."""
-        return all(source.knows(sha256) for source in self._sources)
+        """Whether no scanner will be asked about these bytes again, nor a backup have to be."""
+        return all(
+            source.recall(sha256) is not None or (source.row.sees == "mail" and not self._settings.backups)
+            for source in self._sources
+        )
 
     def ask(self, mail: "Blob | None", facts: "Facts") -> bool:
         """Have the mail (if it is one) and all parts scanned, adding findings and answers to `facts`.
 
         Bytes that several parts share are scanned once. Returns whether all that was said may be
-        remembered. ScannerTrouble if one does not answer and has no backup that does, unless another
-        one has found a virus, or it is enough that one answers.
+        remembered. ScannerTrouble if one does not answer, and no backup, or where one is enough no other
+        scanner, has answered for all that it should have, unless a virus was found for certain.
         """
-        kept, failed, answered = True, [], 0
+        self._certainty.look(facts.parts)
+        kept, failed, answered = True, [], []
         for source, said in self._asked(mail, facts.parts):
-            if not isinstance(said, ScannerTrouble):
-                kept = self._take(source, said, facts) and kept
-                answered += 1
-                continue
-            self.steady = kept = False
-            facts.answers.append(Answer(source.row.name, trouble=str(said)))
-            if self._is_replaced(source, mail, facts):
-                answered += 1
+            if isinstance(said, ScannerTrouble):
+                self.steady = kept = False
+                facts.answers.append(Answer(source.row.name, trouble=str(said)))
+                failed.append((source, said))
             else:
-                failed.append(said)
-        enough = answered and not self._settings.need_all
-        if failed and not enough and not any(found.grade == "virus" for found in facts.findings):
-            raise failed[0]
+                kept = self._take(source, said, facts) and kept
+                answered.append(source)
+        enough = [] if self._settings.need_all else answered
+        lost = [said for source, said in failed if not self._is_replaced(source, enough, mail, facts)]
+        if lost and not any(self._certainty.holds(found) for found in facts.findings):
+            raise lost[0]
         return kept
 
     def _asked(
@@ -182,6 +212,8 @@ class Inquiry:
             if source.trouble is not None:
                 raise source.trouble
             items = source.items(mail, parts)
+            if not items and source.row.backup_of:
+                source.scanner.scan([], self._until)  # whether it is there at all
             answers = self._scanned(source, items) if items else {}
             return Given(items, answers, (perf_counter() - begun) * 1000)
         except ScannerTrouble as error:
@@ -202,14 +234,22 @@ class Inquiry:
                 raise
             from amavis_pipe.scan.pending import note_pending
 
-            note_pending(source.row, items, self._recent)
+            said = source.scanner.said
+            note_pending(source.row, [item for item in items if item[0] not in said], self._recent)
             raise
-        return checked(name, items, answers)
+        return checked(name, items, answers, self._certainty.holds)
 
-    def _is_replaced(self, failed: Source, mail: "Blob | None", facts: "Facts") -> bool:
-        """Whether a backup answers what this scanner does not; what it said before stands."""
-        shas = [part.sha256 for part in facts.parts if part.sha256 and failed.recall(part.sha256) is None]
-        parts = [part for part in facts.parts if part.sha256 in shas]
+    def _is_replaced(self, failed: Source, enough: list[Source], mail: "Blob | None", facts: "Facts") -> bool:
+        """Whether others have answered for all that this scanner owes, its backups being asked for that.
+
+        enough  scanners that have answered already, if that is enough for the site
+        """
+        self._add_known(failed, facts)
+        if enough and _is_covered(failed, enough, facts.parts):
+            return True
+        owes_mail = mail is not None and failed.row.sees != "parts"
+        # where it has not seen this mail, its memory of the parts is all that is left of them without bytes
+        parts = [part for part in facts.parts if failed.owes(part) or (owes_mail and part.blob is not None)]
         for row in self._settings.backups:
             if row.backup_of not in (failed.row.name, "*"):
                 continue
@@ -221,35 +261,53 @@ class Inquiry:
                 backup.trouble = said  # not asked a second time
                 facts.answers.append(Answer(row.name, trouble=str(said)))
                 continue
-            self._add_known(failed, facts)
             self._take(backup, said, facts)
-            return True
+            if _is_covered(failed, [*enough, backup], facts.parts):
+                return True
         return False
 
     def _backup(self, row: "Row") -> Witness:
-        return Witness(scanner_of(row, self._settings, self._cache))
+        return Witness(scanner_of(row, self._settings, self._cache), self._until)
 
     def _take(self, source: Source, given: "Given", facts: "Facts") -> bool:
         """Add what a scanner said now and before; whether all of it may be remembered."""
         scanner, stamp, fresh = source.scanner, source.stamp, given.answers
-        keep = stamp.settled and scanner.steady and scanner.stamp().text == stamp.text
-        self.steady = self.steady and keep
+        same = scanner.steady and scanner.stamp(self._until).text == stamp.text
+        keep = same and stamp.settled
+        asked = [path for path, _ in given.items]
+        self.steady = self.steady and keep and all(path in fresh for path in asked)
         hashes = {part.path: part.sha256 for part in facts.parts}
-        for path, _ in given.items:
+        for path in asked:
             if path and path in fresh:
-                source.learn(hashes[path], fresh[path], keep)
+                said = fresh[path]
+                source.learn(hashes[path], said, keep or (same and self._are_certain(said)))
         facts.findings += fresh.get("", [])
         self._add_known(source, facts)
-        asked = any(path for path, _ in given.items)
-        facts.answers.append(Answer(source.row.name, scanner.version, cached=not asked, ms=given.ms))
-        said = [found.grade for findings in fresh.values() for found in findings]
-        return "unchecked" not in said and (keep or "virus" in said)
+        ms = given.ms
+        facts.answers.append(Answer(source.row.name, scanner.version, cached=not any(asked), ms=ms))
+        found = [one for findings in fresh.values() for one in findings]
+        unchecked = any(one.grade == "unchecked" for one in found)
+        return not unchecked and (keep or (same and self._are_certain(found)))
+
+    def _are_certain(self, findings: list[Finding]) -> bool:
+        """Whether one of them makes the mail infected, whatever signatures are still to be loaded."""
+        return any(self._certainty.holds(found) for found in findings)
 
     def _add_known(self, source: Source, facts: "Facts") -> None:
         """Add what a scanner is known to say of each part."""
         for part in facts.parts:
             for grade, text in source.recall(part.sha256) or ():
                 facts.findings.append(Finding(grade, text, part.path, source.row.name))
+
+
+def _is_covered(failed: Source, others: list[Source], parts: "list[Part]") -> bool:
+    """Whether the others have said something of each part that this scanner owes, or of all if it owes none.
+
+    One that is shown the mail alone owes its parts: they are all that others are sure to have seen of it.
+    """
+    return all(
+        any(other.recall(part.sha256) is not None for other in others) for part in parts if failed.owes(part)
+    )
 
 
 class Given:

@@ -38,14 +38,16 @@ class Scanner:
         self._cache = cache
         self.version = ""
         self.steady = True
+        self.said: dict[str, list[Finding]] = {}
+        self._stamped = ""
         self._folder = folder
         self._settle = settle
 
-    def stamp(self) -> "Stamp":
+    def stamp(self, until: float = FOREVER) -> "Stamp":
         """What its answers depend on at this moment; asks it only where the disk doesn't tell."""
         stamp = disk_stamp(self.row, self._settle)
         if stamp is None:
-            self.version = ask(self.row, self._version_at, FOREVER, self._cache)
+            self._stamped = self.version = ask(self.row, self._at(until), until, self._cache)
             stamp = self._version_stamp()
         return stamp
 
@@ -65,23 +67,30 @@ class Scanner:
         def scan_at(at: str) -> "dict[str, list[Finding]]":
             session = Session(self.row, at, self._folder, until)
             try:
-                answers, before = session.scan(items)
+                self.said = {}
+                before = session.scan(items, self.said)
                 self.version = session.version()
             finally:
                 session.close()
-            self.steady = self.version == before
-            return answers
+            # of several, the one that was asked must be as the one was that the stamp is made of
+            self.steady = self.version == before and self._stamped in ("", before)
+            return self.said
 
         return ask(self.row, scan_at, until, self._cache)
 
-    def _version_at(self, at: str) -> str:
-        from amavis_pipe.session import Session
+    def _at(self, until: float) -> "Callable[[str], str]":
+        """A function: the version of the one at an address."""
 
-        session = Session(self.row, at, self._folder, FOREVER)
-        try:
-            return session.version()
-        finally:
-            session.close()
+        def version_at(at: str) -> str:
+            from amavis_pipe.session import Session
+
+            session = Session(self.row, at, self._folder, until)
+            try:
+                return session.version()
+            finally:
+                session.close()
+
+        return version_at
 
 
 def ask(row: "Row", question: "Callable[[str], T]", until: float, cache: "Cache | None") -> "T":
@@ -112,7 +121,8 @@ def disk_stamp(row: "Row", settle: int) -> "Stamp | None":
     younger than all of them by `settle` seconds (clamd makes it after loading, which takes a while), or
     when clamd's own check interval and as long again as `settle` have passed.
     """
-    socket_file = identity(row.at.encode()) if row.at.startswith("/") else None
+    alone = row.at.startswith("/") and len(row.pool) == 1
+    socket_file = identity(row.at.encode()) if alone else None
     seen = _signatures(row)
     if socket_file is None or seen is None:
         return None

@@ -7,7 +7,7 @@ are answers that may not be (inquire.py).
 
 import marshal
 import sys
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from amavis_pipe import Room
 from amavis_pipe.cache import digest, digest_of
@@ -45,8 +45,8 @@ class Examination:
         self.times = times
 
 
-def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
-    """The facts of a mail under these settings.
+def examine(mail: "Mail", settings: "Settings", cache: "Cache", until: float | None = None) -> Examination:
+    """The facts of a mail under these settings; scanners have answered by the monotonic time `until`.
 
     Raises ScannerTrouble (a scanner gave no answer), SandboxTrouble, SpoolTrouble. Hostile content
     raises nothing.
@@ -58,7 +58,7 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache") -> Examination:
 
         return decompose(canonical, settings, memory)
 
-    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache)
+    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache, until)
 
 
 def examine_file(
@@ -87,9 +87,11 @@ def _examined(
     apart: "Callable[[Remembered], Facts]",
     settings: "Settings",
     cache: "Cache",
+    until: float | None = None,
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
-    called = witnesses(settings, cache)
+    until = monotonic() + settings.scan_seconds if until is None else until
+    called = witnesses(settings, cache, until)
     context, known_stamps = _context(settings), [witness.digest() for witness in called]
     stamps = digest_of(known_stamps)
     # facts of a mail that was shown whole, and without the attachments that are known: never the same key;
@@ -98,12 +100,12 @@ def _examined(
     if keys and mail is not None and settings.mail_scan == "new" and _is_alike(settings):
         keys.append(digest(*content, context, stamps, b"new"))
     for name in keys:
-        known = _recall(cache, name, settings.clean_seconds)
+        known = _recall(cache, name, settings)
         if known is not None:
             return Examination(_allowed(known, settings), True, {})
     from amavis_pipe.ask import Inquiry
 
-    inquiry = Inquiry(settings, cache, called)
+    inquiry = Inquiry(settings, cache, called, until)
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()
@@ -161,15 +163,15 @@ def _packed(facts: Facts) -> bytes:
     return marshal.dumps((parts, findings, answers, facts.quota, facts.used, facts.hit))
 
 
-def _recall(cache: "Cache", key: bytes, clean_seconds: int) -> Facts | None:
-    """The facts under this key, or None; without a virus they are believed for `clean_seconds`."""
+def _recall(cache: "Cache", key: bytes, settings: "Settings") -> Facts | None:
+    """The facts under this key, or None; without a virus, or if some are allowed, they soon grow too old."""
     found = cache.get(key)
     if found is None:
         return None
     age, payload = found
     parts, findings, answers, quota, used, hit = marshal.loads(payload)
-    infected = any(grade == "virus" for grade, *_ in findings)
-    if age > clean_seconds and not infected:
+    infected = not settings.allow and any(grade == "virus" for grade, *_ in findings)
+    if age > settings.clean_seconds and not infected:
         return None
     return Facts(
         [Part(*fields) for fields in parts],

@@ -5,6 +5,7 @@ model. Asking them is in ask.py.
 """
 
 from amavis_pipe.cache import digest
+from amavis_pipe.clamd import FOREVER
 from amavis_pipe.clamd import Scanner as Clamd
 from amavis_pipe.model import ScannerTrouble, Stamp
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
         version: str
         steady: bool
 
-        def stamp(self) -> Stamp:
+        said: Answers
+        """What it has answered so far, if it has not come to an end."""
+
+        def stamp(self, until: float = ...) -> Stamp:
             """What its answers depend on now; ScannerTrouble."""
 
         def scan(self, items: Items, until: float = ...) -> Answers:
@@ -56,13 +60,13 @@ class Witness:
 
     __slots__ = ("row", "scanner", "stamp", "trouble")
 
-    def __init__(self, scanner: "Scanner") -> None:
+    def __init__(self, scanner: "Scanner", until: float) -> None:
         self.scanner = scanner
         self.row = scanner.row
         self.trouble: ScannerTrouble | None = None
         self.stamp = Stamp(b"", False)
         try:
-            self.stamp = scanner.stamp()
+            self.stamp = scanner.stamp(until)
         except ScannerTrouble as error:
             self.trouble = error
 
@@ -73,9 +77,9 @@ class Witness:
         return digest(row.name.encode(), shown, self.stamp.text) if self.stamp.text else b""
 
 
-def witnesses(settings: "Settings", cache: "Cache") -> list[Witness]:
+def witnesses(settings: "Settings", cache: "Cache", until: float = FOREVER) -> list[Witness]:
     """All that are to be asked in any case. ScannerTrouble if it is one, without a backup, and can't be."""
-    found = [Witness(scanner_of(row, settings, cache)) for row in settings.rows]
+    found = [Witness(scanner_of(row, settings, cache), until) for row in settings.rows]
     if found[0].trouble is not None and len(found) == 1 and not settings.backups:
         raise found[0].trouble
     return found

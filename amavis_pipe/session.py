@@ -73,12 +73,11 @@ class Session:
             raise self._trouble(f"odd answer to VERSION: {ascii_of(text, 200)}")
         return self._read_version(text)
 
-    def scan(self, items: "list[Asked]") -> "tuple[dict[str, list[Finding]], str]":
-        """What clamd says of each (path, blob), by path; and its VERSION before that.
+    def scan(self, items: "list[Asked]", answers: "dict[str, list[Finding]]") -> str:
+        """Put into `answers` what clamd says of each (path, blob), by path; its VERSION before that.
 
-        Path "" is the whole mail. Every item has an entry; an empty list means clean.
+        Path "" is the whole mail. Every item has an entry in the end; an empty list means clean.
         """
-        answers: dict[str, list[Finding]] = {}
         self._command(b"VERSION")  # answered in the order asked, while the first parts are on their way
         self._before = ""
         waiting: Waiting = {self._asked: None}
@@ -92,7 +91,7 @@ class Session:
                 answers[path] = [self._unchecked("limit:", path)]
         while waiting:
             self._collect(waiting, answers)
-        return answers, self._before
+        return self._before
 
     def _collect(self, waiting: "Waiting", answers: "dict[str, list[Finding]]") -> None:
         """Take one answer off the line."""

@@ -29,6 +29,8 @@ DEFAULT_PATH = b"/etc/amavis-pipe.toml"
 DEFAULT_STATE = b"/var/lib/amavis-pipe"
 FOLDERS = (b"cache", b"journal", b"quarantine", b"work")
 """What `state` holds; work is made last, so that where it is the others are."""
+RESERVE = 30
+"""Seconds of `limits.hard_seconds` that scanners are not given: the mail has to go on, too."""
 LARGEST = 4 << 20
 """Bytes of a settings file or snapshot that are read at most."""
 
@@ -124,6 +126,7 @@ class Settings:
         self.notice_sender: bytes = values["sender"]
         self.limits = Limits(*(values["limits." + name] for name in _LIMITS))
         self.hard_seconds: int = values["limits.hard_seconds"]
+        self.scan_seconds = max(self.hard_seconds - RESERVE, self.hard_seconds // 2)
         self.tag: bytes = values["headers.tag"]
         self.line: bytes = values["headers.line"]
         self.remove_foreign: bool = values["headers.remove_foreign"]

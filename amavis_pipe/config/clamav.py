@@ -63,6 +63,12 @@ def clamd_row(row: Values, files: Files) -> Values:
     }
 
 
+def looks_at(path: str, files: Files) -> int:
+    """The size above which the clamd with these settings answers OK without having looked; 0 = no limit."""
+    conf = _read(path.encode(), files)
+    return _largest({}, None if conf is None else DEFAULTS | conf, stream=True)
+
+
 def _conf_of(at: str, files: Files) -> tuple[bytes, dict[str, str] | None]:
     """The settings file of the clamd at `at`, where the usual one is about another; None if unknown.
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from amavis_pipe import settings
+from amavis_pipe.config import clamav
 from amavis_pipe.config.clamav import clamd_row
 from amavis_pipe.config.schema import ROW_OPTIONS
 from amavis_pipe.scan.table import ROWS
@@ -56,7 +57,10 @@ _SHARED = (
 """Fields that are in settings.Row itself; all others go to `more`."""
 PARTS_ONLY = ("command", "line")
 """Those that are shown files aren't shown the mail unless the row says so: what is in it is in its parts."""
-_PATTERNS = ("clean", "infected", "virus", "suspect", "greeting")
+_PATTERNS = ("clean", "infected", "virus", "suspect", "unchecked", "greeting", "end")
+_DAEMONS = ("line", "sssp", "drweb")
+_NOTICES = 3600
+"""Seconds after which a daemon is thought to have noticed new signatures, unless its row says."""
 
 
 def known() -> dict[str, Values]:
@@ -92,7 +96,7 @@ def filled(row: Values, files: Files) -> Values:
     via = row["via"]
     at = row.get("at") or ()
     addresses = (at,) if isinstance(at, str) else tuple(at)
-    more = {key: value for key, value in row.items() if key not in _SHARED}
+    more = {key: value for key, value in row.items() if key not in _SHARED or key == "databases"}
     values = BLANK | {
         "name": row["name"],
         "via": via,
@@ -113,8 +117,8 @@ def filled(row: Values, files: Files) -> Values:
     return values | {
         "how": row.get("how", ""),
         "databases": (row.get("databases") or "").encode(),
-        "self_check": row.get("self_check", 0),
-        "largest": row.get("max_file_size", 0),
+        "self_check": row.get("self_check", _NOTICES if via in _DAEMONS else 0),
+        "largest": row.get("max_file_size", clamav.looks_at(row["conf"], files) if row.get("conf") else 0),
     }
 
 

@@ -456,6 +456,10 @@ ROW_OPTIONS = (
     ),
     Option("virus", Type("a pattern", _text), "", "The virus's name is what the first group matches."),
     Option("suspect", Type("a pattern", _text), "", "Names that mean a mere suspicion."),
+    Option("unchecked", Type("a pattern", _text), "", "Names that mean that it did not look."),
+    Option(
+        "end", Type("a pattern", _text), "", "The last line of such a daemon's answer, if it has several."
+    ),
     Option(
         "sees",
         choice("parts", "mail", "both"),

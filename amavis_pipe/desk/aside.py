@@ -26,10 +26,13 @@ def roots_own(path: bytes) -> bytes | None:
     """
     shown = readable(path)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise PermissionError(f"{shown}: {error.strerror}") from None
     try:
+        _check_folders(os.path.abspath(path))
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise PermissionError(f"{shown} is no regular file")
@@ -41,6 +44,19 @@ def roots_own(path: bytes) -> bytes | None:
             return file.read(settings.LARGEST)
     finally:
         os.close(fd)
+
+
+def _check_folders(path: bytes) -> None:
+    """PermissionError unless all folders above are root's: others could put another file in its place."""
+    folder = os.path.dirname(path)
+    while True:
+        found = os.lstat(folder)
+        sticky = found.st_mode & stat.S_ISVTX
+        if found.st_uid != 0 or (found.st_mode & 0o022 and not sticky) or stat.S_ISLNK(found.st_mode):
+            raise PermissionError(f"{readable(folder)} is not root's alone")
+        if folder == b"/":
+            return
+        folder = os.path.dirname(folder)
 
 
 def as_filter_user(config: bytes | None, work: Callable[[], Any]) -> Any:

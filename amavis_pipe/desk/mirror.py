@@ -30,18 +30,26 @@ class MirrorTrouble(Exception):
 def copy(mirror: bytes, folder: bytes, end: float) -> list[bytes]:
     """Copy every file of `mirror` that is not in `folder` as it is there; the names of those copied.
 
-    Files that differ in size or time are copied. MirrorTrouble for the first that can't be, when `end` of
-    monotonic() has come, or for a folder that can't be opened.
+    Files that differ in size or time are copied. MirrorTrouble for a folder that can't be opened, and, once
+    all others are copied, for the first file that can't be, or when `end` of monotonic() has come.
     """
+    copied, trouble = [], None
     with _Opened(mirror) as source, _Opened(folder) as target:
-        copied = [
-            name
-            for name in _names(source)
-            if _is_new(name, source, target) and _copy(name, source, target, end)
-        ]
+        for name in _names(source):
+            if not _is_new(name, source, target):
+                continue
+            try:
+                if _copy(name, source, target, end):
+                    copied.append(name)
+            except MirrorTrouble as error:
+                trouble = trouble or error
+                if monotonic() > end:
+                    break
         if copied:
             os.fsync(target)
-        return copied
+    if trouble is not None:
+        raise trouble
+    return copied
 
 
 class _Opened:

@@ -72,7 +72,8 @@ def job_of(row: Row) -> Job | None:
     """
     more = row.more
     if more.get("mirror"):
-        return Job(mirror=more["mirror"], folder=row.databases)
+        # as the settings say it, not as a process at clamd's socket might: root is to write there
+        return Job(mirror=more["mirror"], folder=str(more.get("databases") or "").encode())
     words = tuple(more.get("update") or ())
     if not words or (row.via == "clamd" and not row.databases and words == ROWS["clamd"]["update"]):
         return None

@@ -54,12 +54,13 @@ class Base:
         self.row = row
         self.version = ""
         self.steady = True
+        self.said: Answers = {}
         self.work = settings.work
         self.settle = settings.settle_seconds
 
     def scan(self, items: Items, until: float = FOREVER) -> Answers:
         """What it says of each item; larger ones than it looks at are *unchecked*, and not shown to it."""
-        row, answers = self.row, {}
+        row, answers, self.said = self.row, {}, {}
         small: Items = []
         for path, blob in items:
             if 0 < row.largest < blob.size:
@@ -79,7 +80,7 @@ class Base:
         """Files that change with the engine; None if it isn't there."""
         return []
 
-    def stamp(self) -> Stamp:
+    def stamp(self, until: float = FOREVER) -> Stamp:
         """From its files of signatures, its engine and its options; empty if no such files can be seen."""
         row, engine = self.row, self.engine()
         patterns = [*row.more.get("stamp", ()), *([row.databases.decode() + "/*"] if row.databases else [])]

@@ -79,6 +79,11 @@ class Channel:
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
 
+    def quiet(self) -> None:
+        """ScannerTrouble if more was said than was taken."""
+        if self._buffer:
+            raise self.trouble("says more than it was asked", self._buffer)
+
     def trouble(self, what: str, said: bytes = b"") -> ScannerTrouble:
         """An error that says who failed, where, how."""
         shown = f": {ascii_of(said, 200)}" if said else ""

@@ -26,6 +26,7 @@ class Command(Base):
         super().__init__(row, settings)
         self._path = settings.path
         self._judge = Judge(row.more)
+        self._thorough = bool(settings.allow)  # what was found may be excused: then the rest counts
 
     def engine(self) -> list[bytes] | None:
         """The program's file."""
@@ -46,8 +47,11 @@ class Command(Base):
             said = self._once(items, until)
             answers |= said
             items = [item for item in items if item[0] not in said]
-            if not items or any(found.grade == "virus" for several in said.values() for found in several):
+            virus = any(found.grade == "virus" for several in said.values() for found in several)
+            if not items or "" in said or (virus and not self._thorough):
                 return answers
+        if self._thorough:
+            return answers
         raise self.trouble(f"suspects something in each of {RUNS} runs")
 
     def _once(self, items: Items, until: float) -> Answers:
@@ -66,7 +70,7 @@ class Command(Base):
             if hit.file in folder.names:
                 path = folder.names[hit.file]
                 finding = self._judge.finding(hit.name, path, self.row.name)
-            else:  # a suspicion of we don't know what: of what else it has cleared, we don't know either
+            else:  # of what else it has cleared we know nothing then
                 path, finding = "", found(hit.name, "", self.row.name)
             answers.setdefault(path, []).append(finding)
         return answers

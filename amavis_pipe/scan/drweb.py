@@ -30,7 +30,9 @@ class DrWeb(Daemon):
         """Each item's findings, a connection for each."""
         if not items:
             self.asked(lambda channel: None, until)
-        return {path: self._one(path, blob, until) for path, blob in items}
+        for path, blob in items:
+            self.said[path] = self._one(path, blob, until)
+        return self.said
 
     def _one(self, path: str, blob: Blob, until: float) -> list[Finding]:
         return self.asked(lambda channel: self.talk(channel, [(path, blob)]), until)[path]

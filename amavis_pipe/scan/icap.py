@@ -8,7 +8,7 @@ failure, as is all else. The ISTag (4.7) is what answers depend on.
 
 from amavis_pipe.cache import Cache
 from amavis_pipe.model import Finding, ScannerTrouble, Stamp
-from amavis_pipe.scan.base import Answers, Items, found
+from amavis_pipe.scan.base import FOREVER, Answers, Items, found
 from amavis_pipe.scan.channel import LARGEST, Channel, Daemon
 from amavis_pipe.settings import Row, Settings
 from amavis_pipe.spool import Blob
@@ -53,6 +53,7 @@ class Icap(Daemon):
 
     def __init__(self, row: Row, settings: Settings, cache: Cache | None) -> None:
         super().__init__(row, settings, cache)
+        self._tag: bytes | None = None
         self._method = b"REQMOD" if row.more.get("method") == "reqmod" else b"RESPMOD"
 
     def place(self, address: str) -> str:
@@ -60,9 +61,10 @@ class Icap(Daemon):
         host = _split(address)[0]
         return host if ":" in host.rpartition("]")[2] else f"{host}:{PORT}"
 
-    def stamp(self) -> Stamp:
+    def stamp(self, until: float = FOREVER) -> Stamp:
         """From the ISTag, which a service changes with its signatures, and its options."""
-        options = self.asked(self._options, float("inf"))
+        options = self.asked(self._options, until)
+        self._tag = options.tag
         if not options.tag:
             return Stamp(b"", False)
         more = sorted(self.row.more.items())
@@ -78,11 +80,13 @@ class Icap(Daemon):
     def talk(self, channel: Channel, items: Items) -> Answers:
         """The parts in turn, at least one, as far as the server goes; steady while the ISTag is the same."""
         options = self._options(channel)
+        if self._tag not in (None, options.tag):  # of several, another one than the stamp is made of
+            self.steady = False
         answers: Answers = {}
         for path, blob in items:
             channel.begin(LARGEST + 2 * blob.size)  # it may send all of it back, in small chunks
             try:
-                answers[path] = self._scanned(channel, path, blob, options)
+                self.said[path] = answers[path] = self._scanned(channel, path, blob, options)
             except ScannerTrouble as error:
                 if error.kind != "away" or not answers:
                     raise

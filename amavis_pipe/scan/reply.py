@@ -5,14 +5,18 @@ Whatever is not known to mean clean or infected is a failure, None here: nothing
 
 import re
 
+from amavis_pipe.model import Finding
 from amavis_pipe.scan.base import NAMES, UNNAMED, found
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from amavis_pipe.model import Finding
 
+MORE = b"more-than-%d-names" % NAMES
+"""Stands for the names that were not read any more."""
+LINE = 1000
+"""Bytes of a line that patterns are shown: names from outside may make it long, and them slow."""
 FILE = re.compile(rb"\bp\d{6}\b")
 """How parts are called that a scanner is shown as files."""
 
@@ -40,7 +44,8 @@ class Judge:
     """What a row says of its scanner's replies.
 
     `clean` and `infected` are exit statuses or a pattern, `virus` a pattern whose first group to match is the
-    name, `suspect` one of names that mean a mere suspicion; "" where there is none.
+    name, `suspect` one of names that mean a mere suspicion, `unchecked` that it
+    did not look; "" where there is none.
     """
 
     def __init__(self, fields: "dict[str, Any]") -> None:
@@ -48,12 +53,14 @@ class Judge:
         self._infected = _Condition(fields.get("infected", ()))
         self._virus = _pattern(fields.get("virus"))
         self._suspect = _pattern(fields.get("suspect"))
+        self._unchecked = _pattern(fields.get("unchecked"))
 
     def read(self, status: int, output: bytes) -> list[Hit] | None:
         """[] for clean, what was found, or None for a failure.
 
         `status` is an exit status, or -1 where there is none (a daemon, or a program that a signal ended).
         """
+        output = b"\n".join([line[:LINE] for line in output.split(b"\n")])
         if self._infected.holds(status, output):
             return self._hits(output) or [Hit(UNNAMED.encode())]
         return [] if self._clean.holds(status, output) else None
@@ -66,11 +73,15 @@ class Judge:
             )
             hits[Hit(name.strip() or UNNAMED.encode(), _file_of(match, output))] = None
             if len(hits) >= NAMES:
+                hits[Hit(MORE)] = None
                 break
         return list(hits)
 
     def finding(self, name: bytes, path: str, scanner: str) -> "Finding":
-        """A name, as found in a part by this scanner."""
+        """A name, as found in a part by this scanner; or that it did not look, if it means that."""
+        if self._unchecked is not None and self._unchecked.search(name):
+            why = "encrypted:" if b"ncrypted" in name else "limit:"
+            return Finding("unchecked", why + scanner, path, scanner)
         return found(
             name, path, scanner, self._suspect is not None and self._suspect.search(name) is not None
         )

@@ -27,9 +27,10 @@ class Sssp(Daemon):
         channel.send(b"SSSP/1.0\r\n")
         _accepted(channel)
         self.version = self._engine(channel)
-        answers = {path: self._scanned(channel, path, blob) for path, blob in items}
+        for path, blob in items:
+            self.said[path] = self._scanned(channel, path, blob)
         channel.send(b"BYE\r\n")
-        return answers
+        return self.said
 
     def _engine(self, channel: Channel) -> str:
         """What it says of its engine and its signatures; "" if it doesn't answer such questions."""

@@ -17,6 +17,8 @@ def _command(title: str, run: str, *programs: str, **fields: Any) -> Values:
 
 
 _FRESHCLAM = ("freshclam", "--stdout", "--no-warnings")
+_CLAM_SUSPECT = r"\A(?:Heuristics\.|PUA\.)"
+_CLAM_UNCHECKED = r"\AHeuristics\.(?:Limits\.Exceeded|Encrypted)"
 _CLAM = {"databases": "/var/lib/clamav", "update": _FRESHCLAM}
 _BITDEFENDER = {
     "clean": r"(?m)^Infected files\s*:\s*0+(?!\d)",
@@ -40,12 +42,13 @@ ROWS: dict[str, Values] = {
     },
     "clamscan": _command(
         "Clam Antivirus",
-        "--stdout --no-summary -r --tempdir={tmp} {dir}",
+        "--stdout --no-summary -r --alert-exceeds-max=yes --tempdir={tmp} {dir}",
         "clamscan",
         clean=(0,),
         infected=r"(?m): .*\sFOUND$",
         virus=r"(?m): (?!Infected Archive)(.*) FOUND$",
-        suspect=r"\A(?:Heuristics\.|PUA\.)",
+        suspect=_CLAM_SUSPECT,
+        unchecked=_CLAM_UNCHECKED,
         version=("--version",),
         stamp=("/var/lib/clamav/*",),
         **_CLAM,
@@ -251,10 +254,12 @@ ROWS: dict[str, Values] = {
         clean=(0,),
         infected=r"(?m): .*\sFOUND$",
         virus=r"(?m): (?!Infected Archive)(.*) FOUND$",
-        suspect=r"\A(?:Heuristics\.|PUA\.)",
+        suspect=_CLAM_SUSPECT,
+        unchecked=_CLAM_UNCHECKED,
         version=("--version",),
         stamp=("/var/lib/clamav/*",),
         self_check=3600,
+        conf="/etc/clamav/clamd.conf",
         **_CLAM,
     ),
     "savdi": {
@@ -337,6 +342,7 @@ ROWS: dict[str, Values] = {
         "greeting": r"\A220",
         "ask": "SCAN {file}\r\n",
         "bye": "QUIT\r\n",
+        "end": r"\A200 SCAN OK",
         "clean": r"\t\[\+\]",
         "infected": r"\t\[L\]\t",
         "virus": r"\t\[L\]\t([^\[ \t\r\n]+)",

@@ -15,7 +15,7 @@ from _stat import S_ISDIR
 from time import monotonic
 
 from amavis_pipe.model import Finding, SandboxTrouble, Stamp
-from amavis_pipe.scan.base import Answers, Base, Items
+from amavis_pipe.scan.base import FOREVER, Answers, Base, Items
 from amavis_pipe.settings import Row, Settings, identity, keep, trusted
 from amavis_pipe.text import ascii_of
 
@@ -47,7 +47,7 @@ class Yara(Base):
         self._rules = row.more["rules"].decode()
         self._folder, self._release = _module()
 
-    def stamp(self) -> Stamp:
+    def stamp(self, until: float = FOREVER) -> Stamp:
         """From the files of rules and the module."""
         files = self._files()
         if not files:
@@ -167,6 +167,7 @@ class Yara(Base):
 
         yara_x = _imported(self._folder)
         compiler = yara_x.Compiler()
+        compiler.enable_includes(False)  # what they bring in would not be among the files that are watched
         for path in files:
             try:
                 with open(path, encoding="utf-8") as file:

@@ -182,8 +182,12 @@ LINES = {
     "sophie": (b"", b"0\n", b"1:one\n"),
     "trophie": (b"", b"0\n", b"1:one\n"),
     "nod32ss": (b"200 NOD32SS\r\n", b"200 File OK\r\n", b"201 one\r\n"),
-    "avast-daemon": (b"220 VPS\r\n", b"/d/p000001\t[+]\r\n", b"/d/p000001\t[L]\tone\r\n"),
-    "fpscand": (b"", b"0 <clean> /d/p000001\n", b"1 <infected: one> /d/p000001\n"),
+    "avast-daemon": (
+        b"220 VPS\r\n",
+        b"210 SCAN DATA\r\n/d/p000001\t[+]\r\n200 SCAN OK\r\n",
+        b"210 SCAN DATA\r\n/d/p000002|>a\t[+]\r\n/d/p000002|>b\t[L]\tone\r\n200 SCAN OK\r\n",
+    ),
+    "fpscand": (b"", b"0 <clean> /d/p000001\n", b"1 <infected: one> /d/p000002\n"),
     "avg": (b"220 AVG\r\n", b"200 ok\r\n", b"403 File 'p': one\r\n"),
     "oav": (b"", b"OK\n", b"FOUND: one\n"),
 }
