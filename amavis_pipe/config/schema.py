@@ -509,7 +509,9 @@ ROW_OPTIONS = (
         "group, mode 2750. Default: below state, which only the filter's user and root can read.",
     ),
     Option("method", choice("respmod", "reqmod"), "respmod", "How an ICAP service is asked."),
-    Option("rules", FILE, "", "YARA rules: a file, or a folder of *.yar and *.yara."),
+    Option(
+        "rules", FILE, "", "YARA rules: a file, or a folder of *.yar and *.yara; `include` is an error there."
+    ),
     Option(
         "update",
         Type("a command line, as text or as a list of words", _texts),

@@ -200,7 +200,7 @@ def keep_privileges_away() -> None:
 def _set_limits(task: "Task") -> None:
     budget = task.budget
     seconds = max(1, ceil(budget.deadline - monotonic()) + 1)
-    mapped, data = _used()
+    mapped, data = used()
     limit(task.memory + data, seconds, budget.quota + (budget.files + 2) * PAGE)
     # parts that are looked at are mapped, read only: room for that on top, but not as data
     limit_mapped(mapped + task.memory + budget.quota)
@@ -215,7 +215,7 @@ def limit(memory: int, seconds: int, written: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)
 
 
-def _used() -> tuple[int, int]:
+def used() -> tuple[int, int]:
     """Bytes of address space and of data that came with the fork: a library's caller may be large."""
     with open("/proc/self/statm", "rb") as file:
         pages = [int(word) for word in file.read().split()]
