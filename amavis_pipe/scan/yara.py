@@ -102,7 +102,9 @@ class Yara(Base):
                 child.become_nobody()
             child.die_with(parent)
             scanner = self._scanner(rules)
-            child.limit(self._memory + child.used()[1], self.row.timeout + 1, 0)
+            mapped, data = child.used()
+            child.limit(self._memory + data, self.row.timeout + 1, 0)
+            child.limit_mapped(mapped + self._memory + max([blob.size for _, blob in items], default=0))
             child.keep_privileges_away()
             if len(posix.listdir("/proc/self/task")) > 1:
                 raise SandboxTrouble("a thread of the library would stay outside")
