@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from amavis_pipe.decompose.streams import Stream
+    from amavis_pipe.decompose.zipmember import Member
     from amavis_pipe.spool import View
 
 NEEDS = (
@@ -121,7 +122,7 @@ class _Reader:
 
     def __init__(self, view: "View", sink: Sink) -> None:
         self.unknown: set[bytes] = set()
-        self.locked: list[Header] = []
+        self.locked: list[Member] = []
         self.damaged = False
         self._view = view
         self._sink = sink
@@ -184,8 +185,7 @@ class _Reader:
         end = min(local.body + packed, len(self._view))
         locked = [header for header in headers if header.flags & _ENCRYPTED]
         if locked and packed:
-            local.packed, local.names, local.crc = packed, names, locked[0].crc
-            self.locked.append(local)
+            self.locked.append(_told(headers, names))
         if len(locked) == len(headers):
             return end
         if names and names[0].endswith(b"/") and packed <= 2 and not local.flags & _DESCRIBED:
@@ -235,6 +235,12 @@ class _Reader:
     def _find(self, mark: bytes, start: int) -> int:
         at = self._view.find(mark, start)
         return at if at >= 0 else len(self._view)
+
+
+def _told(headers: list[Header], names: tuple[bytes, ...], method: int = -1) -> "Member":
+    from amavis_pipe.decompose.zipmember import Member
+
+    return Member(headers, names, method)
 
 
 def _start(view: "View") -> tuple[int, int]:
