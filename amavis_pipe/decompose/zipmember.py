@@ -1,19 +1,24 @@
-"""One member of a zip as a zip of its own, for libarchive to read.
+"""One member of a zip as a zip of its own, for libarchive to read; and what is done if it can't.
 
 Whatever else says of a member what it is, such as its name, its attributes, and its like in the directory,
 makes readers leave it out or take another for it: here it has none of that, and can't be confused.
 """
 
+from itertools import chain
 from struct import pack
+from zlib import crc32
 
-from amavis_pipe.decompose.api import LIBARCHIVE, Broken
+from amavis_pipe.decompose.api import CHUNK, LIBARCHIVE, Broken
+from amavis_pipe.digest import sha256_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from amavis_pipe.decompose.formats.zip import Header
-    from amavis_pipe.spool import View
+    from amavis_pipe.model import Part
+    from amavis_pipe.spool import Blob, View
+    from amavis_pipe.walk import Sink
 
 LARGEST = 48 << 20
 """Bytes of a member that are copied at most: a larger one can't be read this way."""
@@ -44,6 +49,64 @@ class Member:
         self.extra = next((one.extra for one in reversed(headers) if _AES in one.extra), local.extra)
         self.methods = [*dict.fromkeys(one.method for one in reversed(headers))] if method < 0 else [method]
         self.doubted = 0 < len(locked) < len(headers)
+
+
+def add_rare(blob: "Blob", sink: "Sink", members: list[Member]) -> None:
+    """Add these members, whose methods are not the own reader's; `undecoded:zip` if one doesn't come out."""
+    left = [member for member in members if not _is_taken(blob.view(), sink, member)]
+    if not left:
+        return
+    from amavis_pipe.decompose.seven_zip import by_7zz
+    from amavis_pipe.decompose.unar import by_unar
+    from amavis_pipe.decompose.ways import open_by
+
+    before = len(sink.walk.parts)
+    try:
+        open_by(blob, sink, "zip", by_7zz("zip"), by_unar, again=True)
+    except Broken:
+        sink.unchecked("undecoded:zip")
+        return
+    new = [part for part in sink.walk.parts[before:] if part.path.rpartition(".")[0] == sink.path]
+    if not _are_all(blob.view(), left, new):
+        sink.unchecked("undecoded:zip")
+
+
+def _is_taken(view: "View", sink: "Sink", member: Member) -> bool:
+    sink.tick()
+    try:
+        chunks = content(view, member, member.methods[0])
+        sink.add(chain((next(chunks),), chunks), member.names)
+    except Broken:
+        return False
+    return True
+
+
+def _are_all(view: "View", members: list[Member], parts: "list[Part]") -> bool:
+    """Whether each of the members is among the parts, by size and checksum.
+
+    Two that tell the same of themselves have to be the same: else one hides behind the other.
+    """
+    found = {
+        (part.size, _crc(part.blob))
+        for part in parts
+        if part.blob is not None and any(part.size == member.size for member in members)
+    }
+    stored: dict[tuple[int, int], str] = {}
+    for member in members:
+        own = (member.size, member.crc)
+        end = min(member.body + member.packed, len(view))
+        steps = (view[at : min(at + CHUNK, end)] for at in range(member.body, end, CHUNK))
+        body = sha256_of(steps, member.packed)
+        if own not in found or stored.setdefault(own, body) != body:
+            return False
+    return True
+
+
+def _crc(blob: "Blob") -> int:
+    crc = 0
+    for chunk in blob.chunks():
+        crc = crc32(chunk, crc)
+    return crc
 
 
 def content(view: "View", member: Member, method: int, password: bytes = b"") -> "Iterator[bytes]":

@@ -62,21 +62,11 @@ def unpack(blob: Blob, sink: Sink) -> None:
 
         add_locked(blob, sink, reader.locked)
     if reader.unknown:
-        _add_rare(blob, sink)
+        from amavis_pipe.decompose.zipmember import add_rare
+
+        add_rare(blob, sink, reader.unknown)
     if reader.damaged:
         raise Broken("damaged")
-
-
-def _add_rare(blob: Blob, sink: Sink) -> None:
-    """Add the members whose methods are not ours, by whatever knows them."""
-    from amavis_pipe.decompose.seven_zip import by_7zz
-    from amavis_pipe.decompose.unar import by_unar
-    from amavis_pipe.decompose.ways import libarchive, open_by
-
-    try:
-        open_by(blob, sink, "zip", libarchive("zip"), by_7zz("zip"), by_unar, again=True)
-    except Broken:
-        sink.unchecked("undecoded:zip")
 
 
 class Header:
@@ -115,13 +105,13 @@ class Header:
 class _Reader:
     """One pass over a zip: first by local headers in order, then what only the directory knows.
 
-    unknown  names of members whose method is not among ours
+    unknown  members whose method is not among ours
     locked   members that are encrypted, by any of their headers
     damaged  whether anything was cut off, missing, or had a wrong checksum
     """
 
     def __init__(self, view: "View", sink: Sink) -> None:
-        self.unknown: set[bytes] = set()
+        self.unknown: list[Member] = []
         self.locked: list[Member] = []
         self.damaged = False
         self._view = view
@@ -205,7 +195,7 @@ class _Reader:
                 return self._unpacked(method, headers, names)
         except Broken:
             return -1
-        self.unknown.update(names[:1])
+        self.unknown.append(_told(headers, names, method))
         return headers[-1].body + max(header.packed for header in headers)
 
     def _stored(self, headers: list[Header], names: tuple[bytes, ...]) -> int:
