@@ -69,7 +69,10 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
 
 def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
     """The types, of an image and then of the file system in it, and the members, in a listing (`l -slt`)."""
-    head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
+    # the last one: the comment of the archive, which stands before it, may have such a line, members' not
+    head, mark, body = shown.replace(b"\r\n", b"\n").rpartition(b"\n----------\n")
+    if not mark:
+        head, body = body, b""
     kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []
     for block in body.split(b"\n\n"):

@@ -380,6 +380,14 @@ def test_a_listing_of_7zz_is_read():
     assert read_7zz(shown.replace(b"\n", b"\r\n"))[0] == kinds
 
 
+def test_a_comment_with_lines_like_a_listing_of_7zz_has_no_members():
+    comment = block("Comment = ", "{", "hi", "----------", "Path = fake", "Size = 3", "}", "")
+    shown = block("--", "Type = zip") + b"\n" + comment + b"\n----------\n" + block("Path = one", "Size = 5")
+    for end in (b"\n", b"\r\n"):
+        kinds, listed = read_7zz(shown.replace(b"\n", end))
+        assert kinds == [b"zip"] and [one.name for one in listed] == [b"one"]
+
+
 @pytest.mark.parametrize("shown", [b"", b"\n----------\n", b"noise\n\n\n", b"ERROR: file.bin\n"], ids=repr)
 def test_no_listing_has_no_members(shown):
     assert read_7zz(shown) == ([b""], []) and read_cabextract(shown) == []
