@@ -41,7 +41,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         if not SEVEN_ZIP.path():
             return MISSING
         sink = taker.sink
-        shown = listing(sink.run("7zz-list", password))
+        shown, is_all = listing(sink.run("7zz-list", password))
         if _ENCRYPTED in shown:
             return LOCKED
         kinds, members = read(shown)
@@ -55,14 +55,14 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         if locked and not _is_right(taker, locked, password):
             return _take_open(taker, members, password)
         if not members:
-            return DAMAGED if any(mark in shown for mark in _ODD) else WHOLE
+            return DAMAGED if not is_all or any(mark in shown for mark in _ODD) else WHOLE
         went = take_all(
             taker,
             members,
             sink.run("7zz-all", password),
             lambda member: sink.run("7zz-one", password, member.word),
         )
-        return went if b"\nERRORS:" not in shown else DAMAGED
+        return went if went != WHOLE or (is_all and b"\nERRORS:" not in shown) else DAMAGED
 
     return way
 
