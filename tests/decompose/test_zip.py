@@ -126,6 +126,18 @@ def test_a_member_that_only_one_header_calls_encrypted_is_tried(here, there, tak
     assert result.content() == [(b"a", b"plain")] and result.findings == [("encrypted:zip", "1")]
 
 
+@pytest.mark.parametrize("behind", [b"", archives.zipped({"plain.txt": b"plain"})], ids=["alone", "before"])
+def test_an_encrypted_member_whose_size_stands_behind_it_is_named(behind, take):
+    result = take(local(b"secret.exe", b"?" * 30, flags=9, crc=0, size=0) + behind)
+    assert (b"secret.exe", b"") in result.content() and result.findings == [("encrypted:zip", "1")]
+    assert (b"plain.txt", b"plain") in result.content() or not behind
+
+
+def test_an_empty_member_needs_no_password(take):
+    result = take(local(b"empty", b"", flags=1) + local(b"plain", b"plain"))
+    assert result.content() == [(b"plain", b"plain")] and result.findings == []
+
+
 def test_members_that_the_directory_hides_come_out(take):
     shown, hidden = local(b"shown", b"shown"), local(b"hidden", b"hidden")
     result = take(ended(shown + hidden, central(b"shown", b"shown", 0)))

@@ -174,11 +174,13 @@ class _Reader:
         packed = max(header.packed for header in headers)
         end = min(local.body + packed, len(self._view))
         locked = [header for header in headers if header.flags & _ENCRYPTED]
-        if locked and packed:
+        is_folder = bool(names) and names[0].endswith(b"/")
+        # a size of 0 may be all that is told in front of the content
+        if locked and (packed or (local.flags & _DESCRIBED and not (listed and is_folder))):
             self.locked.append(_told(headers, names))
         if len(locked) == len(headers):
             return end
-        if names and names[0].endswith(b"/") and packed <= 2 and not local.flags & _DESCRIBED:
+        if is_folder and packed <= 2 and not local.flags & _DESCRIBED:
             return end
         # headers that differ are read both ways: one of them is what some reader believes
         ends = [self._content(method, headers, names) for method in {one.method: 0 for one in headers}]
