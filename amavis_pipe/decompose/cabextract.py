@@ -1,15 +1,30 @@
 """The way through cabextract."""
 
 from amavis_pipe.decompose.api import Blob
-from amavis_pipe.decompose.ways import CABEXTRACT, MEMBERS, MISSING, UNKNOWN, Member, Taker, listing, take_all
+from amavis_pipe.decompose.ways import (
+    CABEXTRACT,
+    DAMAGED,
+    MEMBERS,
+    MISSING,
+    UNKNOWN,
+    WHOLE,
+    Member,
+    Taker,
+    listing,
+    take_all,
+)
 
 
 def by_cabextract(blob: Blob, taker: Taker, password: bytes) -> str:
     """What cabextract finds."""
     if not CABEXTRACT.path():
         return MISSING
-    members = read(listing(taker.sink.run("cabextract-list")))
-    return take_all(taker, members, taker.sink.run("cabextract"), None) if members else UNKNOWN
+    shown, is_all = listing(taker.sink.run("cabextract-list"))
+    members = read(shown)
+    if not members:
+        return UNKNOWN
+    went = take_all(taker, members, taker.sink.run("cabextract"), None)
+    return went if went != WHOLE or is_all else DAMAGED
 
 
 def read(shown: bytes) -> list[Member]:

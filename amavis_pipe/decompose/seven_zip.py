@@ -41,7 +41,7 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         if not SEVEN_ZIP.path():
             return MISSING
         sink = taker.sink
-        shown = listing(sink.run("7zz-list", password))
+        shown, is_all = listing(sink.run("7zz-list", password))
         if _ENCRYPTED in shown:
             return LOCKED
         kinds, members = read(shown)
@@ -55,21 +55,24 @@ def by_7zz(*types: str, names: tuple[bytes, ...] = ()) -> "Way":
         if locked and not _is_right(taker, locked, password):
             return _take_open(taker, members, password)
         if not members:
-            return DAMAGED if any(mark in shown for mark in _ODD) else WHOLE
+            return DAMAGED if not is_all or any(mark in shown for mark in _ODD) else WHOLE
         went = take_all(
             taker,
             members,
             sink.run("7zz-all", password),
             lambda member: sink.run("7zz-one", password, member.word),
         )
-        return went if b"\nERRORS:" not in shown else DAMAGED
+        return went if went != WHOLE or (is_all and b"\nERRORS:" not in shown) else DAMAGED
 
     return way
 
 
 def read(shown: bytes) -> tuple[list[bytes], list[Member]]:
     """The types, of an image and then of the file system in it, and the members, in a listing (`l -slt`)."""
-    head, _, body = shown.replace(b"\r\n", b"\n").partition(b"\n----------\n")
+    # the last one: the comment of the archive, which stands before it, may have such a line, members' not
+    head, mark, body = shown.replace(b"\r\n", b"\n").rpartition(b"\n----------\n")
+    if not mark:
+        head, body = body, b""
     kinds = [line[7:] for line in head.split(b"\n") if line.startswith(b"Type = ")] or [b""]
     members: list[Member] = []
     for block in body.split(b"\n\n"):

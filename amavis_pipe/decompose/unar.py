@@ -41,8 +41,9 @@ def _taken(taker: Taker, password: bytes, which: str, paths: tuple[str, ...]) ->
     if not UNAR.path():
         return MISSING
     word, sink = password or _ANY, taker.sink
-    shown = listing(sink.run("lsar" + which, word, paths=paths))
+    shown, is_all = listing(sink.run("lsar" + which, word, paths=paths))
     members, locked, whole = read(shown)
+    whole = whole and is_all
     if not whole and not members:
         return LOCKED if b"XADIsEncrypted" in shown or b"assword" in shown else UNKNOWN
     if locked and not password:

@@ -11,6 +11,7 @@ from amavis_pipe.budget import LimitHit
 from amavis_pipe.decompose.api import LIBARCHIVE, Need
 from amavis_pipe.decompose.streams import Broken
 from amavis_pipe.jail import programs
+from amavis_pipe.jail.wire import KILLED
 from amavis_pipe.jail.wire import MISSING as NO_PROGRAM
 from amavis_pipe.model import Trouble
 from amavis_pipe.spool import Blob
@@ -216,7 +217,10 @@ class Member:
 
 
 def take_all(taker: Taker, members: list[Member], run: "Run", one: "Callable[[Member], Run] | None") -> str:
-    """Hand over the members, whose contents `run` gives in a row; if that fails, each as `one` gives it."""
+    """Hand over the members, whose contents `run` gives in a row; if that fails, each as `one` gives it.
+
+    WHOLE only if all that `run` gives is in these members: a listing may be made to leave some out.
+    """
     output = _Output(run)
     if len(members) == 1:
         if not output.is_over() or run.status == 0:
@@ -231,26 +235,32 @@ def take_all(taker: Taker, members: list[Member], run: "Run", one: "Callable[[Me
             taker.add(output.take(member.size), (member.name,))
         if output.is_over() and run.status == 0 and not output.short:
             return WHOLE
+    given = output.counted(taker.sink) if one else 0
     output.drop()
     if run.status == NO_PROGRAM:
         return MISSING
     if one is None:
         return DAMAGED
     taker.again()
-    return _take_singly(taker, members, one)
+    return _take_singly(taker, members, one, given)
 
 
-def _take_singly(taker: Taker, members: list[Member], one: "Callable[[Member], Run]") -> str:
-    went = WHOLE if len(members) <= SINGLY else DAMAGED
-    for member in members[:SINGLY]:
+def _take_singly(taker: Taker, members: list[Member], one: "Callable[[Member], Run]", least: int) -> str:
+    """Hand over each member as `one` gives it; DAMAGED if all of them have less than `least` bytes."""
+    # what is called the same is given together, each time
+    each = [*{member.word: member for member in members}.values()]
+    went, given = WHOLE if len(each) <= SINGLY else DAMAGED, 0
+    for member in each[:SINGLY]:
         taker.sink.tick()
         run = one(member)
-        chunks = _begun(run)
-        if chunks is not None:
-            taker.add(chunks, (member.name,))
-        if run.status or (chunks is None and member.size):  # a name that it doesn't find is no error to 7zz
+        output = _Output(run)
+        if not output.is_over():
+            taker.add(output.all(), (member.name,))
+        given += output.given
+        # a name that it doesn't find is no error to 7zz
+        if run.status or (not output.given and member.size):
             went = DAMAGED
-    return went
+    return went if given >= least else DAMAGED
 
 
 class _Output:
@@ -285,6 +295,14 @@ class _Output:
         self._rest = self._rest or next(self._chunks, b"")
         return not self._rest
 
+    def counted(self, sink: "Sink") -> int:
+        """Bytes given, and those that are left, as far as there is room for them; 0 if none was asked for."""
+        count, most = self.given + len(self._rest), sink.room()[1]
+        while count and count <= self.given + most and (piece := next(self._chunks, b"")):
+            sink.tick()
+            count += len(piece)
+        return count
+
     def drop(self) -> None:
         """Take no more: the program is ended."""
         close = getattr(self._chunks, "close", None)
@@ -312,14 +330,14 @@ def _said(run: "Run") -> str:
     return WHOLE if run.status == 0 else DAMAGED
 
 
-def listing(run: "Run") -> bytes:
-    """What a program lists, cut at LISTING; all of it in memory."""
+def listing(run: "Run") -> tuple[bytes, bool]:
+    """What a program lists, cut at LISTING, and whether it is all; in memory."""
     found = bytearray()
     for chunk in run:
         found += chunk
         if len(found) > LISTING:
-            break
-    return bytes(found)
+            return bytes(found), False
+    return bytes(found), run.status != KILLED
 
 
 def program(which: "Program") -> Need:

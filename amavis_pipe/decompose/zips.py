@@ -5,13 +5,13 @@ Encryption Information", 2.3), and if it passes on a whole member, whose checksu
 deciphers.
 """
 
-from amavis_pipe.decompose.api import LIBARCHIVE, Blob, Broken
+from amavis_pipe.decompose.api import Blob, Broken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from amavis_pipe.decompose.formats.zip import Header
+    from amavis_pipe.decompose.zipmember import Member
     from amavis_pipe.spool import View
     from amavis_pipe.walk import Sink
 
@@ -20,61 +20,59 @@ _STRONG = 1 << 6
 _HEAD = 12
 _ROUNDS = 1000
 _FAILURES = 4
+"""Members that a password doesn't open, after which it is given up."""
+_SHORT = 4
+"""The smallest members, of which one has to pass the short test."""
 _WORDS = 16
 """Passwords that pass the short test and are tried in full."""
 
 
-def add_locked(blob: Blob, sink: "Sink", members: "list[Header]") -> None:
+def add_locked(blob: Blob, sink: "Sink", members: "list[Member]") -> None:
     """Add the contents of these members, if a password is found; say `encrypted:zip` if one stays closed."""
-    left = {member.names for member in members}
+    view, left = blob.view(), sorted(members, key=lambda member: member.packed)
     tried = 0
     for word in sink.passwords():
         sink.tick()
-        smallest = min((one for one in members if one.names in left), key=lambda member: member.packed)
-        if not is_likely(blob.view(), smallest, word):
+        if not any(is_likely(view, member, word) for member in left[:_SHORT]):
             continue
         tried += 1
-        left -= _taken(blob, sink, left, word)
+        left = _closed(view, sink, left, word)
         if not left or tried >= _WORDS:
             break
-    for names in left:
-        if not sink.walk.has_named(sink.path, names):  # only one of its headers calls it encrypted
-            sink.add((), names, flags=("encrypted",))
+    if len(left) < len(members):
+        sink.note("decrypted:zip")
+    closed = {*left}
+    for member in members:
+        if member in closed and not member.doubted:
+            sink.add((), member.names, flags=("encrypted",))
     if left:
         sink.unchecked("encrypted:zip")
 
 
-def _taken(
-    blob: Blob, sink: "Sink", wanted: "set[tuple[bytes, ...]]", word: bytes
-) -> "set[tuple[bytes, ...]]":
-    """Add those of the members that the password opens; their names."""
-    from amavis_pipe.decompose import libarchive
+def _closed(view: "View", sink: "Sink", members: "list[Member]", word: bytes) -> "list[Member]":
+    """Add those of the members that the password opens; the others."""
+    closed, failed = [], 0
+    for member in members:
+        sink.tick()
+        likely = failed < _FAILURES and is_likely(view, member, word)
+        if not likely or not _is_taken(view, sink, member, word):
+            failed += likely  # not by this password: the others may be
+            closed.append(member)
+    return closed
 
-    done: set[tuple[bytes, ...]] = set()
-    failed: set[tuple[bytes, ...]] = set()
-    path = LIBARCHIVE.path()
-    if not path:
-        return done
-    library = libarchive.library(path)
-    by_name = {name: names for names in wanted for name in names}
-    while len(failed) < _FAILURES:
-        names: tuple[bytes, ...] = ()
+
+def _is_taken(view: "View", sink: "Sink", member: "Member", word: bytes) -> bool:
+    """Whether the password opens the member, which is added then."""
+    from amavis_pipe.decompose.zipmember import content
+
+    for method in member.methods:
         try:
-            for name, chunks in libarchive.members(library, blob.view(), ("zip",), password=word):
-                sink.tick()
-                names = by_name.get(name, ())
-                if names and names not in done and names not in failed:
-                    sink.add(_whole(next(chunks, b""), chunks), names)
-                    done.add(names)
-            break
+            chunks = content(view, member, method, word)
+            sink.add(_whole(next(chunks), chunks), member.names)
         except Broken:
-            if not names or names in failed:
-                break
-            failed.add(names)  # not by this password: the others may be
-            done.discard(names)
-    if done:
-        sink.note("decrypted:zip")
-    return done
+            continue
+        return True
+    return False
 
 
 def _whole(first: bytes, rest: "Iterator[bytes]") -> "Iterator[bytes]":
@@ -82,11 +80,11 @@ def _whole(first: bytes, rest: "Iterator[bytes]") -> "Iterator[bytes]":
     yield from rest
 
 
-def is_likely(view: "View", member: "Header", word: bytes) -> bool:
+def is_likely(view: "View", member: "Member", word: bytes) -> bool:
     """Whether the password passes the test that is cheap: one wrong one in 256 does, or in 65536 for AES."""
     if member.flags & _STRONG:
         return False
-    if member.method == _METHOD_AES:
+    if _METHOD_AES in member.methods:
         return _is_likely_aes(view, member, word)
     keys = _Keys(word)
     head = view[member.body : member.body + _HEAD]
@@ -95,7 +93,7 @@ def is_likely(view: "View", member: "Header", word: bytes) -> bool:
     return len(head) == _HEAD and plain[-1:] in (bytes((member.crc >> 24,)), member.check)
 
 
-def _is_likely_aes(view: "View", member: "Header", word: bytes) -> bool:
+def _is_likely_aes(view: "View", member: "Member", word: bytes) -> bool:
     from hashlib import pbkdf2_hmac
 
     strength = member.extra.get(_AES, b"")[4:5]

@@ -5,12 +5,15 @@ from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config import load
+from amavis_pipe.config.rows import known as known_rows
 from amavis_pipe.config.sample import sample, toml
-from amavis_pipe.config.schema import OPTIONS, SECTIONS
+from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS
 from amavis_pipe.text import readable
 
-ROW_FIELDS = ("name", "via", "at", "how", "timeout", "databases")
-"""What of a scanner row is an option; the rest is what clamd.conf says."""
+ROW_FIELDS = ("name", "via", "at", "how", "timeout", "retry", "sees", "kinds", "backup_of")
+"""What of every scanner row is an option; the rest is what clamd.conf says, or in `more`."""
+OTHERS = {"self_check": "self_check", "largest": "max_file_size"}
+"""Options of all scanners but clamd, by the row's words for them."""
 TOLD = {"self_check": "seconds", "largest": "bytes", "longest": "seconds"}
 
 
@@ -57,10 +60,26 @@ def _lines(values: dict[str, Any]) -> list[str]:
             if before == section:
                 lines.append(f"{name} = {toml(_plain(values[option.key]))}")
     for row in values["rows"]:
-        lines += ["", "[[scanner]]"]
-        lines += [f"{name} = {toml(_plain(row[name]))}" for name in ROW_FIELDS if row[name]]
-        lines += [f"# {name}: {row[name]} {unit}" for name, unit in TOLD.items() if row[name]]
+        lines += ["", "[[scanner]]", *_row_lines(row)]
+    for kind, value, reason in values["allow"]:
+        lines += ["", "[[allow]]", f"{kind} = {toml(value)}", f"reason = {toml(reason)}"]
     return lines
+
+
+def _row_lines(row: dict[str, Any]) -> list[str]:
+    """A scanner's options; of one that is known by name those that are not as known."""
+    known = known_rows().get(row["name"], {})
+    given = {name: row[name] for name in ROW_FIELDS if row[name]}
+    if row["via"] in ("clamd", "builtin"):
+        told = [f"# {name}: {row[name]} {unit}" for name, unit in TOLD.items() if row[name]]
+    else:
+        given |= {option: row[name] for name, option in OTHERS.items() if row[name]}
+        told = []
+    options = {option.key for option in ROW_OPTIONS}
+    given |= {
+        name: value for name, value in row["more"].items() if name in options and known.get(name) != value
+    }
+    return [f"{name} = {toml(_plain(value))}" for name, value in given.items()] + told
 
 
 def _plain(value: Any) -> Any:

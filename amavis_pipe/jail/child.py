@@ -290,14 +290,17 @@ class Outside:
                 ready = {fd for fd, _ in events.poll(_PATIENCE)}
                 if said in ready:
                     yield posix.read(said, CHUNK)
-                elif answer in ready:  # and all that it said was read
-                    ended = True
-                    yield read_done(posix.read(answer, LINE))
+                elif answer in ready:
+                    ended, status = True, read_done(posix.read(answer, LINE))
+                    yield from _left(said)  # what it said after poll looked there
+                    yield status
                     return
                 tick()
         finally:
             if not ended:
                 self._wait(said, answer)
+            for _ in _left(said):
+                pass
 
     def passwords(self) -> "Iterator[bytes]":
         """What may be passwords of what is in the mail, likely ones first; it ends when trying takes long."""
@@ -333,6 +336,14 @@ class Outside:
             elif answer in ready:
                 posix.read(answer, LINE)
                 return
+
+
+def _left(said: int) -> "Iterator[bytes]":
+    """What a helper that has ended said and was not read yet."""
+    events = poll()
+    events.register(said, POLLIN)
+    while events.poll(0) and (piece := posix.read(said, CHUNK)):
+        yield piece
 
 
 def _decoders(task: "Task") -> "tuple[Openers, Formats]":

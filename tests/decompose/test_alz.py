@@ -32,5 +32,12 @@ def test_a_size_that_lies_hides_no_other_member(size, take):
         assert {*FILES} <= {*result.content()} and result.findings == [("broken:alz", "1")]
 
 
+def test_a_folder_with_content_is_a_file(take):
+    data = alz(*FILES).replace(b"\x20\0\0\0\0", b"\x10\0\0\0\0")
+    result = take(data)
+    assert data != alz(*FILES) and result.findings == []
+    assert [content for content in result.content() if content[1]] == FILES[:2]
+
+
 def test_an_archive_without_members_is_whole(take):
     assert take(alz()).findings == []

@@ -197,6 +197,27 @@ def test_a_member_that_stays_closed_is_told_of(take):
     assert told(result) == {("decrypted:zip", "1"), ("encrypted:zip", "1")}
 
 
+def test_members_of_one_name_are_all_opened(take):
+    data = locked.zipped((b"a", b"first", b"one1"), (b"a", b"second", b"one1"), (b"a", b"third", b"two2"))
+    result = take(data, clues=clues(b"passwords: one1 two2"))
+    assert sorted(content for _, content in result.content()) == [b"first", b"second", b"third"]
+    assert told(result) == {("decrypted:zip", "1")}
+
+
+def test_of_members_of_one_name_the_one_that_stays_closed_is_told_of(take):
+    data = locked.zipped((b"a", b"first", b"one1"), (b"a", b"second", b"unknown"))
+    result = take(data, clues=clues(b"password: one1"))
+    assert sorted(result.content()) == [(b"a", b""), (b"a", b"first")]
+    assert told(result) == {("decrypted:zip", "1"), ("encrypted:zip", "1")}
+
+
+def test_many_members_with_passwords_of_their_own_are_all_opened(take):
+    words = [b"word%d" % number for number in range(10)]
+    data = locked.zipped(*((word, word * (1 + number), word) for number, word in enumerate(words)))
+    result = take(data, clues=clues(known=words))
+    assert sorted(result.names()) == words and told(result) == {("decrypted:zip", "1")}
+
+
 def test_what_is_in_it_is_opened_too(take):
     inner = archives.zipped({"deep.txt": b"deep"})
     result = take(locked.zipped((b"a.zip", inner, b"one1")), clues=clues(b"password: one1"))

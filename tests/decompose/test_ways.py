@@ -5,7 +5,9 @@ from itertools import chain
 import pytest
 
 from amavis_pipe.budget import Budget, LimitHit, Limits
+from amavis_pipe.decompose.cabextract import by_cabextract
 from amavis_pipe.decompose.cabextract import read as read_cabextract
+from amavis_pipe.decompose.seven_zip import by_7zz
 from amavis_pipe.decompose.seven_zip import read as read_7zz
 from amavis_pipe.decompose.streams import Broken
 from amavis_pipe.decompose.unar import read as read_lsar
@@ -251,7 +253,6 @@ ONE_BY_ONE = {
     "too-little": ((3, 5), [b"abcde", 0]),
     "nothing": ((3, 5), [0]),
     "less-by-a-member": ((3, 5), [b"abc", 0]),
-    "too-much": ((3, 5), [b"abcdefgh!", 0]),
     "all-but-a-bad-end": ((3, 5), [b"abcdefgh", 2]),
     "killed": ((3, 5), [b"abcdefgh", KILLED]),
 }
@@ -267,6 +268,25 @@ def test_if_sizes_do_not_hold_each_is_asked_for_by_its_word(sizes, says):
 @pytest.mark.parametrize(("sizes", "says"), ONE_BY_ONE.values(), ids=ONE_BY_ONE)
 def test_if_that_is_impossible_it_is_damaged(sizes, says):
     assert taken(members(*sizes), says, one=False)[0] == DAMAGED
+
+
+@pytest.mark.parametrize(
+    "says", [[b"abcdefgh!", 0], [b"abcdefgh", b"more", b"and more", 0]], ids=["one", "many"]
+)
+def test_if_there_is_more_than_they_have_one_by_one_it_is_damaged(says):
+    went, parts, asked = taken(members(3, 5), says, [b"abc", 0], [b"defgh", 0])
+    assert went == DAMAGED and len(asked) == 2 and parts == [(b"0", b"abc"), (b"1", b"defgh")]
+
+
+def test_if_they_have_as_much_one_by_one_it_is_whole():
+    went, parts, _ = taken(members(3, 5), [b"abcdefgh!", 0], [b"abc", 0], [b"defgh!", 0])
+    assert went == WHOLE and (b"1", b"defgh!") in parts
+
+
+def test_what_members_of_one_name_have_together_counts_once():
+    both = [Member(b"a", 3, b"a"), Member(b"a", 5, b"a")]
+    went, _, asked = taken(both, [b"abcdefgh", b"12345678", 0], [b"abcdefgh", 0])
+    assert went == DAMAGED and len(asked) == 1
 
 
 def test_without_sizes_they_are_not_even_asked_for_together():
@@ -334,13 +354,31 @@ def test_a_program_s_only_file(says, contents, findings):
 
 def test_a_listing_without_end_is_cut():
     def unpack(blob, sink):
-        sink.add([b"%d" % (len(listing(sink.run("list"))) >> 20)])
+        shown, is_all = listing(sink.run("list"))
+        sink.add([b"%d %d" % (len(shown) >> 20, is_all)])
 
-    assert found(opened(unpack, Outside(says=[[*[bytes(1 << 20)] * 9, 0]]))) == [(b"", b"5")]
+    assert found(opened(unpack, Outside(says=[[*[bytes(1 << 20)] * 9, 0]]))) == [(b"", b"5 0")]
+    assert found(opened(unpack, Outside(says=[[bytes(1 << 20), 0]]))) == [(b"", b"1 1")]
+    assert found(opened(unpack, Outside(says=[[bytes(1 << 20), KILLED]]))) == [(b"", b"1 0")]
 
 
 def block(*lines: str) -> bytes:
     return "\n".join(lines).encode()
+
+
+LISTS = {
+    "7zz": (by_7zz("zip"), block("Type = zip", "", "----------", "Path = a", "Size = 1", "", "")),
+    "cabextract": (by_cabextract, b"1 | x | a\n"),
+}
+
+
+@pytest.mark.parametrize(("way", "shown"), LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize(("rest", "went"), [(0, WHOLE), (5, DAMAGED)], ids=["whole", "cut"])
+def test_what_a_listing_that_is_cut_tells_is_not_all(way, shown, rest, went):
+    gone = []
+    outside = Outside(says=[[shown, *[bytes(1 << 20)] * rest, 0], [b"x", 0]])
+    opened(lambda blob, sink: gone.append(way(blob, Taker(sink), b"")), outside)
+    assert gone == [went]
 
 
 def test_a_listing_of_7zz_is_read():
@@ -378,6 +416,14 @@ def test_a_listing_of_7zz_is_read():
         (b"", -1, False),
     ]
     assert read_7zz(shown.replace(b"\n", b"\r\n"))[0] == kinds
+
+
+def test_a_comment_with_lines_like_a_listing_of_7zz_has_no_members():
+    comment = block("Comment = ", "{", "hi", "----------", "Path = fake", "Size = 3", "}", "")
+    shown = block("--", "Type = zip") + b"\n" + comment + b"\n----------\n" + block("Path = one", "Size = 5")
+    for end in (b"\n", b"\r\n"):
+        kinds, listed = read_7zz(shown.replace(b"\n", end))
+        assert kinds == [b"zip"] and [one.name for one in listed] == [b"one"]
 
 
 @pytest.mark.parametrize("shown", [b"", b"\n----------\n", b"noise\n\n\n", b"ERROR: file.bin\n"], ids=repr)

@@ -47,6 +47,64 @@ def test_without_these_too_they_are_said_to_be_undecoded(take, no_libarchive, no
     assert result.content() == [] and result.findings == [("undecoded:zip", "1")]
 
 
+def hiding(name: str = "evil.exe", mode: int = 0, listed: bool = True) -> bytes:
+    """A zip of a stored member, and one by LZMA that says this of itself."""
+    data = bytearray(archives.zipped({name: b"evil" * 100}, zipfile.ZIP_LZMA))
+    start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
+    data[start + 40 : start + 42] = mode.to_bytes(2, "little")
+    directory = data[start:end] if listed else b""
+    body = data[:start] + local(b"plain", b"plain")
+    return bytes(ended(body, central(b"plain", b"plain", start) + directory, 1 + listed))
+
+
+HIDDEN = {
+    "folder": hiding(mode=0o40755),
+    "link": hiding(mode=0o120777),
+    "name-of-a-folder": hiding("folder/"),
+    "no-name": hiding(""),
+    "not-listed": hiding(listed=False),
+}
+
+
+@pytest.mark.parametrize("data", HIDDEN.values(), ids=HIDDEN)
+def test_a_rare_member_comes_out_whatever_it_says_that_it_is(data, take):
+    result = take(data)
+    assert {content for _, content in result.content()} == {b"plain", b"evil" * 100} and result.findings == []
+
+
+@pytest.mark.parametrize("data", HIDDEN.values(), ids=HIDDEN)
+def test_a_rare_member_that_programs_leave_out_is_undecoded(data, take, no_libarchive):
+    result = take(data)
+    contents = [content for _, content in result.content()]
+    assert b"plain" in contents
+    assert b"evil" * 100 in contents or result.findings == [("undecoded:zip", "1")]
+
+
+def rare(data: bytes, told: bytes, at: int = 0) -> tuple[bytes, bytes]:
+    """Both headers of a member by Deflate64 that tells size and checksum of another content."""
+    packed, crc = deflated(data), zlib.crc32(told)
+    head = bytearray(local(b"a", packed, 9, crc=crc))
+    entry = bytearray(central(b"a", packed, at, 9, crc=crc))
+    head[22:26] = entry[24:28] = len(told).to_bytes(4, "little")
+    return bytes(head), bytes(entry)
+
+
+@pytest.mark.parametrize("told", [b"evil", b"good", b"plain"], ids=["itself", "its-like", "one-of-ours"])
+def test_a_rare_member_that_is_not_listed_hides_behind_no_other(told, take):
+    good, entry = rare(b"good", b"good")
+    body = good + rare(b"evil", told)[0] + local(b"plain", b"plain")
+    directory = entry + central(b"plain", b"plain", len(body) - len(local(b"plain", b"plain")))
+    result = take(ended(body, directory, 2))
+    assert {content for _, content in result.content()} >= {b"good", b"plain"}
+    assert result.findings == [("undecoded:zip", "1")]
+
+
+def test_rare_members_that_are_alike_come_out(take):
+    first, entry = rare(b"good", b"good")
+    result = take(ended(first + first, entry + rare(b"good", b"good", len(first))[1], 2))
+    assert {content for _, content in result.content()} == {b"good"} and result.findings == []
+
+
 def test_a_method_nobody_knows_is_undecoded_and_its_neighbours_come_out(take, either):
     odd, plain = local(b"odd", b"???", method=77), local(b"plain", b"plain")
     directory = central(b"odd", b"???", 0, method=77) + central(b"plain", b"plain", len(odd))
@@ -66,6 +124,18 @@ def test_encrypted_members_are_named_and_the_others_come_out(take, either):
 def test_a_member_that_only_one_header_calls_encrypted_is_tried(here, there, take):
     result = take(ended(local(b"a", b"plain", flags=here), central(b"a", b"plain", 0, flags=there)))
     assert result.content() == [(b"a", b"plain")] and result.findings == [("encrypted:zip", "1")]
+
+
+@pytest.mark.parametrize("behind", [b"", archives.zipped({"plain.txt": b"plain"})], ids=["alone", "before"])
+def test_an_encrypted_member_whose_size_stands_behind_it_is_named(behind, take):
+    result = take(local(b"secret.exe", b"?" * 30, flags=9, crc=0, size=0) + behind)
+    assert (b"secret.exe", b"") in result.content() and result.findings == [("encrypted:zip", "1")]
+    assert (b"plain.txt", b"plain") in result.content() or not behind
+
+
+def test_an_empty_member_needs_no_password(take):
+    result = take(local(b"empty", b"", flags=1) + local(b"plain", b"plain"))
+    assert result.content() == [(b"plain", b"plain")] and result.findings == []
 
 
 def test_members_that_the_directory_hides_come_out(take):

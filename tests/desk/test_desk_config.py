@@ -33,8 +33,11 @@ def test_default_prints_the_sample(desk):
         'scanners = ["builtin", "clamd"]\n[limits]\ndepth = 3\nmax_quota = "1 GiB"\n',
         '[headers]\ntag = ""\nline = "a \\"quoted\\" \\\\ word"\n[unchecked]\nadmin = "a@example.org"\n',
         'scanners = ["x"]\n[[scanner]]\nname = "x"\nat = "127.0.0.1:3310"\ntimeout = 7\n',
+        'scanners = ["f", "clamdscan"]\nbackups = ["uvscan"]\n[[scanner]]\nname = "f"\nrun = "/f {dir}"\n'
+        'clean = [0]\ninfected = "x"\nmax_file_size = 5\nsees = "both"\nkinds = ["a/*"]\nstamp = ["/s"]\n',
+        '[[allow]]\nname = "Bad"\nreason = "why"\n',
     ],
-    ids=["empty", "limits", "quotes", "row"],
+    ids=["empty", "limits", "quotes", "row", "rows", "allow"],
 )
 def test_show_prints_settings_that_mean_the_same(tmp_path, capsys, text):
     path = tmp_path / "settings.toml"

@@ -16,13 +16,14 @@ import termios
 import time
 from errno import EACCES, EPERM
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from amavis_pipe.budget import Budget, Limits
-from amavis_pipe.jail import programs, sandbox
+from amavis_pipe.jail import child, programs, sandbox
 from amavis_pipe.jail.programs import Job, Program
-from amavis_pipe.jail.wire import KILLED, MISSING
+from amavis_pipe.jail.wire import KILLED, MISSING, Wanted, done
 from amavis_pipe.model import Part, SandboxTrouble, SpoolTrouble
 from amavis_pipe.spool import Blob
 from amavis_pipe.walk import Decoder
@@ -476,3 +477,31 @@ def test_the_filter_s_descriptors_are_as_before(run):
     before = len(os.listdir("/proc/self/fd"))
     said = run("print('ran')")
     assert said.output == b"ran\n" and len(os.listdir("/proc/self/fd")) == before + 1  # the arena
+
+
+def test_what_a_helper_says_last_is_not_left_for_the_next(monkeypatch):
+    """Between looking for its output and looking for its end it may have said more, and ended."""
+    (said, out), (answer, ended), (lines, pipe) = os.pipe(), os.pipe(), os.pipe()
+    real = select.poll
+
+    class Late:
+        def __init__(self) -> None:
+            self._real, self._fds = real(), []
+
+        def register(self, fd: int, what: int) -> None:
+            self._real.register(fd, what)
+            self._fds.append(fd)
+
+        def poll(self, *timeout: int) -> list[tuple[int, int]]:
+            return [(answer, select.POLLIN)] if answer in self._fds else self._real.poll(*timeout)
+
+    monkeypatch.setattr(child, "poll", Late)
+    task = SimpleNamespace(said=said, answer=answer, clues=None)
+    try:
+        for text in (b"first", b"second"):
+            os.write(out, text)
+            os.write(ended, done(0))
+            assert [*child.Outside(task, pipe).run(Wanted("job", (), ()), lambda: None)] == [text, 0]
+    finally:
+        for fd in (said, out, answer, ended, lines, pipe):
+            os.close(fd)

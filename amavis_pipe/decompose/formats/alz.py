@@ -51,13 +51,14 @@ class Member:
         name_size = _number(head[4:6])
         self.is_whole = len(head) > _FIXED
         flags = head[11] if self.is_whole else 0
-        self.is_folder = self.is_whole and bool(head[6] & _FOLDER)
         self.is_locked = bool(flags & _ENCRYPTED)
         width = flags >> 4
         self.method, self.crc = head[_FIXED] if self.is_whole and width else 0, _number(head[15:19])
         sizes = head[19 : 19 + 2 * width]
         self.packed, self.size = _number(sizes[:width]), _number(sizes[width:])
         place = at + (19 + 2 * width if width else _FIXED)
+        # whatever its attributes say: what has content is a file
+        self.is_folder = self.is_whole and bool(head[6] & _FOLDER) and not self.packed and not self.size
         self.is_whole = self.is_whole and width in (0, 1, 2, 4, 8)
         self.name = view[place : place + min(name_size, 1024)]
         self.start = place + name_size + (_KEY if self.is_locked else 0)

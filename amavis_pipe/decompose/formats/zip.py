@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from amavis_pipe.decompose.streams import Stream
+    from amavis_pipe.decompose.zipmember import Member
     from amavis_pipe.spool import View
 
 NEEDS = (
@@ -61,21 +62,11 @@ def unpack(blob: Blob, sink: Sink) -> None:
 
         add_locked(blob, sink, reader.locked)
     if reader.unknown:
-        _add_rare(blob, sink)
+        from amavis_pipe.decompose.zipmember import add_rare
+
+        add_rare(blob, sink, reader.unknown)
     if reader.damaged:
         raise Broken("damaged")
-
-
-def _add_rare(blob: Blob, sink: Sink) -> None:
-    """Add the members whose methods are not ours, by whatever knows them."""
-    from amavis_pipe.decompose.seven_zip import by_7zz
-    from amavis_pipe.decompose.unar import by_unar
-    from amavis_pipe.decompose.ways import libarchive, open_by
-
-    try:
-        open_by(blob, sink, "zip", libarchive("zip"), by_7zz("zip"), by_unar, again=True)
-    except Broken:
-        sink.unchecked("undecoded:zip")
 
 
 class Header:
@@ -114,14 +105,14 @@ class Header:
 class _Reader:
     """One pass over a zip: first by local headers in order, then what only the directory knows.
 
-    unknown  names of members whose method is not among ours
+    unknown  members whose method is not among ours
     locked   members that are encrypted, by any of their headers
     damaged  whether anything was cut off, missing, or had a wrong checksum
     """
 
     def __init__(self, view: "View", sink: Sink) -> None:
-        self.unknown: set[bytes] = set()
-        self.locked: list[Header] = []
+        self.unknown: list[Member] = []
+        self.locked: list[Member] = []
         self.damaged = False
         self._view = view
         self._sink = sink
@@ -183,12 +174,13 @@ class _Reader:
         packed = max(header.packed for header in headers)
         end = min(local.body + packed, len(self._view))
         locked = [header for header in headers if header.flags & _ENCRYPTED]
-        if locked and packed:
-            local.packed, local.names, local.crc = packed, names, locked[0].crc
-            self.locked.append(local)
+        is_folder = bool(names) and names[0].endswith(b"/")
+        # a size of 0 may be all that is told in front of the content
+        if locked and (packed or (local.flags & _DESCRIBED and not (listed and is_folder))):
+            self.locked.append(_told(headers, names))
         if len(locked) == len(headers):
             return end
-        if names and names[0].endswith(b"/") and packed <= 2 and not local.flags & _DESCRIBED:
+        if is_folder and packed <= 2 and not local.flags & _DESCRIBED:
             return end
         # headers that differ are read both ways: one of them is what some reader believes
         ends = [self._content(method, headers, names) for method in {one.method: 0 for one in headers}]
@@ -205,7 +197,7 @@ class _Reader:
                 return self._unpacked(method, headers, names)
         except Broken:
             return -1
-        self.unknown.update(names[:1])
+        self.unknown.append(_told(headers, names, method))
         return headers[-1].body + max(header.packed for header in headers)
 
     def _stored(self, headers: list[Header], names: tuple[bytes, ...]) -> int:
@@ -235,6 +227,12 @@ class _Reader:
     def _find(self, mark: bytes, start: int) -> int:
         at = self._view.find(mark, start)
         return at if at >= 0 else len(self._view)
+
+
+def _told(headers: list[Header], names: tuple[bytes, ...], method: int = -1) -> "Member":
+    from amavis_pipe.decompose.zipmember import Member
+
+    return Member(headers, names, method)
 
 
 def _start(view: "View") -> tuple[int, int]:
