@@ -144,6 +144,7 @@ _FAR_SIZE = 1024
 _OPEN = (OCTETS, PLAIN)
 _PDF, _PDF_MARK, _PDF_REACH = "application/pdf", b"%PDF-1.", 1024
 _ANYWHERE = (b"Rar!\x1a\7", b"7z\xbc\xaf\x27\x1c", b"MSCF\0\0\0\0")
+_CAB = "application/vnd.ms-cab-compressed"
 _LOOKED_INTO = ("application/zip", "application/x-dosexec", "application/x-executable", MAIL)
 """Kinds whose own readers find what is at an offset."""
 _ZIP_END, _ZIP_TAIL = b"PK\5\6", (1 << 16) + 22
@@ -229,21 +230,24 @@ class Formats:
 
         What unpackers look for: the end of a zip near the end, the beginning of others not too far from the
         beginning. In what is opened as a container anyway only a zip that ends just where that does counts:
-        any other is a member.
+        any other is a member. A RAR counts also in documents, and behind a cabinet.
         """
         if kind in _LOOKED_INTO:
             return False
         tail = blob.at(max(0, blob.size - _ZIP_TAIL), _ZIP_TAIL)
         end = tail.rfind(_ZIP_END)
         if kind != OCTETS and (kind in CONTAINERS or kind in self.opened):
-            return end >= 0 and end + 22 + int.from_bytes(tail[end + 20 : end + 22], "little") == len(tail)
-        return end >= 0 or _has_beginning(blob)
+            closes = end >= 0 and end + 22 + int.from_bytes(tail[end + 20 : end + 22], "little") == len(tail)
+            return closes or (
+                (kind not in CONTAINERS or kind == _CAB) and _has_beginning(blob, _ANYWHERE[:1])
+            )
+        return end >= 0 or _has_beginning(blob, _ANYWHERE)
 
 
-def _has_beginning(blob: "Blob") -> bool:
+def _has_beginning(blob: "Blob", magics: tuple[bytes, ...]) -> bool:
     for start in range(0, min(blob.size, _REACH), _LOOK):
         piece = blob.at(max(0, start - 8), _LOOK + 8)
-        if any(magic in piece for magic in _ANYWHERE):
+        if any(magic in piece for magic in magics):
             return True
     return False
 

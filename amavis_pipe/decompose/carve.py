@@ -61,28 +61,35 @@ _BEGIN = re.compile(
 """Of each just the first byte is taken, so that nothing hides in what only looks like a beginning."""
 
 
-def found(view: "View", size: int, tick: "Callable[[], None] | None" = None) -> list[tuple[int, str]]:
-    """Where archives begin in the first `size` bytes, and their kinds; in order, not one at 0.
+def found(
+    view: "View",
+    size: int,
+    tick: "Callable[[], None] | None" = None,
+    wanted: "Callable[[int, str], bool] | None" = None,
+) -> tuple[list[tuple[int, str]], bool]:
+    """Where archives begin in the first `size` bytes, and their kinds, in order; and whether that is all.
 
-    `tick` is called now and then, and may raise. MOST are told at most, and of zips that follow each
-    other just the first, as extent() gives them all.
+    Not one at 0, and only those that are `wanted`. `tick` is called now and then, and may raise. MOST are
+    told at most, and of zips that follow each other just the first, as extent() gives them all.
     """
     told: list[tuple[int, str]] = []
-    zipped, hits = 0, 0
+    zipped, hits, last = 0, 0, view.rfind(b"PK\5\6", 0, size)
     for match in _BEGIN.finditer(view, 0, size):
         hits += 1
         if tick and not hits & 63:
             tick()
         check, back, kind = _CHECKS[(match.lastindex or 1) - 1]
         at = match.start() - back
-        if at <= 0 or (kind == ZIP and at < zipped) or not check(view, at, size):
+        if at <= 0 or (kind == ZIP and not zipped <= at < last) or not check(view, at, size):
+            continue
+        if wanted is not None and not wanted(at, kind):
             continue
         if kind == ZIP:
             zipped = extent(view, size, at, kind)
         told.append((at, kind))
         if len(told) == MOST:
-            break
-    return sorted(told)
+            return sorted(told), False
+    return sorted(told), True
 
 
 def extent(view: "View", size: int, at: int, kind: str) -> int:
@@ -109,14 +116,12 @@ def is_nsis(view: "View") -> bool:
 
 
 def _is_zip(view: "View", at: int, size: int) -> bool:
-    """A member that can be, and an end of the archive somewhere behind."""
+    """A member that can be; that there is an end of the archive behind is seen to before."""
     head = view[at + 4 : at + 30]
     if len(head) < 26 or head[0] > 63 or _number(head[4:6]) not in _ZIP_METHODS:
         return False
     name = view[at + 30 : at + 30 + min(1024, _number(head[22:24]))]
-    if not name or b"\0" in name:
-        return False
-    return view.find(b"PK\5\6", at + 30 + len(name), size) >= 0
+    return bool(name) and b"\0" not in name
 
 
 _ZIP_METHODS = {0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 16, 18, 19, 93, 94, 95, 96, 97, 98, 99}

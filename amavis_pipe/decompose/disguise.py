@@ -22,14 +22,17 @@ def unpack(blob: Blob, sink: Sink) -> None:
     """The archives, as bytes; `broken:zip` for a zip's last piece, if the others aren't there."""
     view = blob.view()
     past = taken = 0
-    for at, kind in found(view, len(view), sink.tick):
-        if kind not in _KINDS or at < past:
+    hits, all_told = found(view, len(view), sink.tick, lambda at, kind: kind in _KINDS)
+    if not all_told:
+        sink.unchecked("undecoded:disguise")
+    for at, kind in hits:
+        if at < past:
             continue
         if taken >= _MOST:
             sink.unchecked("undecoded:disguise")
             break
         end = extent(view, len(view), at, kind)
-        past, taken = (end if kind != RAR else at + 1), taken + 1
+        past, taken = (end if kind == ZIP else at + 1), taken + 1  # of the others the sizes may lie
         sink.add_new(_pieces(view, at, end), (b"archive" + SUFFIXES[kind],), kind.encode(), ("carved",))
     if not taken and _is_last_piece(view):
         from amavis_pipe.decompose.volumes import joined

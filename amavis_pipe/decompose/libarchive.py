@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 FILE = "libarchive.so.13"
 _OK, _END, _WARN = 0, 1, -20
 _WITH_FILTER = 2
-_NO_FILES = (0o040000, 0o120000, 0o020000, 0o060000, 0o010000, 0o140000)
+_LINK = 0o120000
+_NO_FILES = (0o040000, _LINK, 0o020000, 0o060000, 0o010000, 0o140000)
 """File types without content: folder, link, devices, pipe, socket. An odd one (0) has content."""
+_SEVEN = 0xE0000
+"""ARCHIVE_FORMAT_7ZIP."""
+_TARGET = 4096
+"""Bytes that a link's target has at most (PATH_MAX); the library takes it for itself."""
 
 _SHAPES: dict[str, tuple[type, tuple[type, ...]]] = {
     "archive_read_new": (c_void_p, ()),
+    "archive_format": (c_int, (c_void_p,)),
     "archive_read_open_memory": (c_int, (c_void_p, c_void_p, c_size_t)),
     "archive_read_next_header": (c_int, (c_void_p, c_void_p)),
     "archive_read_data": (c_ssize_t, (c_void_p, c_void_p, c_size_t)),
@@ -84,8 +90,8 @@ def members(
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
     """Each file's name and content, in order: a content is to be used before the next is asked for.
 
-    Links, devices and folders are left out. Broken where the archive is damaged, Locked where it is
-    encrypted; `password` serves for zip.
+    Links, devices and folders without content are left out. Broken where the archive is damaged, Locked where
+    it is encrypted; `password` serves for zip.
     """
     archive = library.archive_read_new()
     if archive is None:
@@ -119,19 +125,30 @@ def _entries(
             return
         _check(library, archive, result)
         skipped = skipped or (result == _WARN and "kipped" in _error(library, archive))
-        if library.archive_entry_filetype(entry) in _NO_FILES:
+        kind, size = library.archive_entry_filetype(entry), library.archive_entry_size(entry)
+        seven = kind == _LINK and library.archive_format(archive) == _SEVEN  # the target is all its content
+        skipped = skipped or seven or (kind == _LINK and size > _TARGET)
+        if kind in _NO_FILES and size <= 0:
             continue
-        if library.archive_entry_hardlink(entry) and not library.archive_entry_size(entry):
+        if library.archive_entry_hardlink(entry) and not size:
             # the last link to a file may have its content; in an image what begins at one place may be longer
             skipped = skipped or image
             continue
         if library.archive_entry_is_encrypted(entry) and not password:
             raise Locked("encrypted")
+        first = next(_content(library, archive, buffer), b"") if kind in _NO_FILES else b""
+        if kind in _NO_FILES and not first:
+            continue  # else it is a file to others, whatever it calls itself
         name = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
-        yield name, _content(library, archive, buffer)
+        yield name, _content(library, archive, buffer, first)
 
 
-def _content(library: ctypes.CDLL, archive: int, buffer: "Array[c_char]") -> "Iterator[bytes]":
+def _content(
+    library: ctypes.CDLL, archive: int, buffer: "Array[c_char]", first: bytes = b""
+) -> "Iterator[bytes]":
+    """What is left of the current entry's content, behind what was read of it before."""
+    if first:
+        yield first
     while True:
         size = library.archive_read_data(archive, buffer, OUTPUT)
         if size == 0:

@@ -173,9 +173,12 @@ def _predicted(chunks: "Chunks", numbers: dict[str, int], sink: "Sink") -> "Chun
     samples, depth = numbers.get("Colors", 1), numbers.get("BitsPerComponent", 8)
     row = (samples * depth * numbers.get("Columns", 1) + 7) // 8
     pixel = max(1, samples * depth // 8)
-    if predictor < 2 or not 0 < row <= _ROW or (predictor == 2 and depth != 8):
+    if predictor < 2:
         yield from chunks
         return
+    if not 0 < row <= _ROW or (predictor == 2 and depth != 8):
+        yield from chunks
+        raise Broken("a predictor that is not undone")
     mark = 1 if predictor >= 10 else 0
     above, rest = bytes(row), b""
     for chunk in chunks:

@@ -41,11 +41,13 @@ def by_py7zr(blob: Blob, taker: Taker, password: bytes) -> str:
                 archive.extractall(factory=py7zr.io.NullIOFactory())  # type: ignore[no-untyped-call]
                 archive.reset()
             _extract(archive, taker, py7zr.io.WriterFactory, py7zr.io.Py7zIO)
+            hides = any(not one.emptystream and (one.is_directory or one.is_socket) for one in archive.files)
     except Broken as error:
         if "assword" in str(error) or word is not None:
             return LOCKED
         return DAMAGED if taker.count else UNKNOWN
-    return WHOLE
+    # py7zr leaves out what calls itself a folder or a socket; what has content is a file to others
+    return DAMAGED if hides else WHOLE
 
 
 def _extract(archive: "Any", taker: Taker, factory: type, writer: type) -> None:

@@ -7,6 +7,7 @@ and of plain pieces are just joined; RAR's have headers of their own, and are re
 import re
 
 from amavis_pipe.decompose.streams import STEP
+from amavis_pipe.kinds import OCTETS
 from amavis_pipe.walk import Decoder
 
 TYPE_CHECKING = False
@@ -26,10 +27,7 @@ _LAST = 1 << 20
 
 
 def volumes_of(sink: "Sink") -> "list[Part] | None":
-    """The volumes of the RAR archive that this part begins, in order; [] if it is a later one of some.
-
-    None if it stands alone.
-    """
+    """A RAR archive's volumes by their names, in order, this part among them; None if there is but one."""
     return _set(sink, _rar)
 
 
@@ -39,13 +37,17 @@ def joined(sink: "Sink") -> "list[Part] | None":
 
 
 def unpack(blob: "Blob", sink: "Sink") -> bool:
-    """What the pieces give together, as one part; nothing if this isn't the first of several.
+    """What the pieces give together, as one part, if this is the first of several.
 
-    True if it is one of several.
+    True if there is nothing else to be done with this part: a later piece may be a file of its own as well.
     """
     pieces = joined(sink)
-    if not pieces:
-        return pieces is not None
+    if pieces is None:
+        return False
+    if pieces[0].path != sink.path:
+        return any(part.path == sink.path and part.kind == OCTETS for part in pieces)
+    if len(pieces) == MOST:
+        sink.unchecked("limit:volumes")
     stem = next((found[0] for name in pieces[0].names if (found := _cut(name.lower()))), b"")
     original = next((name for name in pieces[0].names if name.lower().startswith(stem)), stem)[: len(stem)]
     names = (
@@ -76,7 +78,8 @@ def _set(sink: "Sink", order: "object") -> "list[Part] | None":
     if len(found) < 2:
         return None
     ordered = [found[place] for place in sorted(found)][:MOST]
-    return ordered if ordered[0].path == sink.path else []
+    # one that found its place taken, or is beyond the last, is nobody's volume
+    return ordered if any(part.path == sink.path for part in ordered) else None
 
 
 def _places(names: tuple[bytes, ...], order: "object") -> list[tuple[bytes, int]]:

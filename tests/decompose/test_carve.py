@@ -113,13 +113,13 @@ KINDS = {
 @pytest.mark.parametrize("after", [b"", NOISE], ids=["nothing", "noise"])
 def test_an_archive_is_found_wherever_it_begins(data, kind, before, after):
     view = before + data + after
-    assert found(view, len(view)) == [(len(before), kind)]
+    assert found(view, len(view))[0] == [(len(before), kind)]
     assert kind in SUFFIXES
 
 
 @pytest.mark.parametrize("data", [data for data, _ in KINDS.values()], ids=KINDS)
 def test_what_is_an_archive_itself_is_not_found(data):
-    assert found(data, len(data)) == []
+    assert found(data, len(data)) == ([], True)
 
 
 MAGICS = [data[:end] for data, _ in KINDS.values() for end in (8, 14, 30)]
@@ -130,8 +130,8 @@ def test_chance_is_no_archive(seed):
     source = random.Random(seed)
     view = source.randbytes(1 << 20)
     mixed = b"".join(source.choice(MAGICS[::3]) + source.randbytes(40) for _ in range(3000))
-    assert found(view, len(view)) == []
-    assert len(found(mixed, len(mixed))) < 20
+    assert found(view, len(view)) == ([], True)
+    assert len(found(mixed, len(mixed))[0]) < 20
 
 
 SAID = [
@@ -143,7 +143,7 @@ SAID = [
 
 def test_a_program_that_knows_of_archives_holds_none():
     view = b"\0".join(SAID) * 3 + bytes(100)
-    assert found(view, len(view)) == []
+    assert found(view, len(view)) == ([], True)
 
 
 @pytest.mark.parametrize(
@@ -157,27 +157,28 @@ def test_the_end_is_told_where_it_is_known(data, kind):
 
 def test_several_in_a_row_are_all_found():
     view = b"x" + cab() + cab() + seven() + archives.zipped({"a": b"b", "c": b"d"}) + rar5()
-    assert [kind for _, kind in found(view, len(view))] == [
+    assert [kind for _, kind in found(view, len(view))[0]] == [
         KINDS[name][1] for name in ("cab", "cab", "7z", "zip", "rar 5")
     ]
 
 
 def test_one_hides_not_in_what_another_claims_to_hold():
     view = b"x" + cab(1 << 20)[:60] + KINDS["zip"][0]
-    assert found(view, len(view)) == [(1, KINDS["cab"][1]), (61, "application/zip")]
+    assert found(view, len(view))[0] == [(1, KINDS["cab"][1]), (61, "application/zip")]
     view = b"x\x1f\x8b\x08\0" + KINDS["zip"][0]
-    assert found(view, len(view)) == [(5, "application/zip")]
+    assert found(view, len(view))[0] == [(5, "application/zip")]
 
 
 def test_no_more_are_told_than_can_be_asked_for():
     view = b"x" + cab() * 1000
-    assert len(found(view, len(view))) == 256
+    hits, all_told = found(view, len(view))
+    assert (len(hits), all_told) == (256, False)
 
 
 def test_time_is_asked_for():
     calls = []
     view = b"PK\3\4" * 1000
-    assert found(view, len(view), lambda: calls.append(1)) == [] and len(calls) == 15
+    assert found(view, len(view), lambda: calls.append(1)) == ([], True) and len(calls) == 15
 
 
 def test_an_installer_of_nsis_is_told_by_its_header():

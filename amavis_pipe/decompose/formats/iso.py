@@ -1,4 +1,4 @@
-"""iso and udf, images of discs: both file systems, where a disc has two, by libarchive and 7zz."""
+"""iso and udf, images of discs: each file system and each tree of names that a disc has."""
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Sink
 from amavis_pipe.decompose.seven_zip import by_7zz
@@ -6,14 +6,18 @@ from amavis_pipe.decompose.ways import LIBARCHIVE, SEVEN_ZIP, libarchive, open_b
 
 NEEDS = (LIBARCHIVE, SEVEN_ZIP)
 _AREA, _AREA_END = 32768, 1 << 16
+_JOLIET = b"\2CD001"
 _UDF = (b"\1NSR02", b"\0NSR02", b"\0NSR03", b"NSR0")
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files."""
     area = blob.view()[_AREA:_AREA_END]
-    ways = [libarchive("iso9660"), by_7zz("iso", "udf")] if b"CD001" in area else [by_7zz("udf", "iso")]
-    open_by(blob, sink, "iso", *ways, every=b"CD001" in area and any(mark in area for mark in _UDF))
+    has_iso, has_udf = b"CD001" in area, any(mark in area for mark in _UDF)
+    ways = [libarchive("iso9660"), by_7zz("iso")] if has_iso else []
+    ways += [by_7zz("udf", "iso", job="7zz-udf" if has_iso else "7zz")] if has_udf or not has_iso else []
+    # with both Rock Ridge and Joliet one reader takes this tree, and another that
+    open_by(blob, sink, "iso", *ways, every=has_iso and (has_udf or _JOLIET in area))
 
 
 DECODER = Decoder(

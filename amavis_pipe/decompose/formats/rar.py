@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 RARFILE = Need("rarfile", "python3-rarfile", python_module("rarfile"))
 NEEDS = (UNRAR, LIBARCHIVE, UNAR, RARFILE)
 _NAMES = 256
+RAR = "application/vnd.rar"
 _SPLIT = 0x0003
 """Flags of a file that goes on in another volume: libarchive gives what there is of it as if it were all."""
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files: of the first volume those in all of them."""
-    volumes = volumes_of(sink)
-    if volumes is not None and not volumes:
+    volumes = volumes_of(sink) if _is_volume(blob) else None
+    if volumes and volumes[0].path != sink.path and volumes[0].kind == RAR:
         return  # a later one
-    if volumes:
+    if volumes and volumes[0].path == sink.path:
         paths = tuple(part.path for part in volumes)
 
         def together(blob: Blob, taker: Taker, password: bytes) -> str:
@@ -51,6 +52,27 @@ def unpack(blob: Blob, sink: Sink) -> None:
     open_by(
         blob, sink, "rar", _checked(by_unrar()), _checked(libarchive("rar", "rar5")), by_unar, _by_listing
     )
+
+
+def _is_volume(blob: Blob) -> bool:
+    """Whether it says itself that it is one of several (of RAR 1.4 and what is encrypted we take it so)."""
+    head = blob.head(64)
+    if head[6:7] == b"\0":
+        return bool(head[10:11] and head[10] & 1)
+    if head[6:8] != b"\1\0":
+        return True
+    at, numbers = 12, []
+    for _ in range(5):
+        value = shift = 0
+        for byte in head[at : at + 5]:
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                break
+        numbers.append(value)
+    _, kind, flags, *rest = numbers
+    if kind != 1:
+        return True
+    return bool(rest[1 if flags & 1 else 0] & 1)
 
 
 def _checked(way: "Way") -> "Way":

@@ -60,12 +60,16 @@ def _carved(view: "View", start: int, entries: "list[Entry]", sink: Sink) -> Non
     """Add the archives that are not in a file already added."""
     from amavis_pipe.decompose.carve import BZIP2, GZIP, SUFFIXES, TAR, XZ, extent, found
 
-    left = _AMPLE * len(view)
-    for at, kind in found(view, len(view), sink.tick):
+    def counts(at: int, kind: str) -> bool:
         if kind in (BZIP2, GZIP, TAR, XZ) and at < start:
-            continue
-        if any(one.start <= at < one.start + one.size for one in entries if not one.key):
-            continue
+            return False
+        return not any(one.start <= at < one.start + one.size for one in entries if not one.key)
+
+    left = _AMPLE * len(view)
+    hits, all_told = found(view, len(view), sink.tick, counts)
+    if not all_told:
+        sink.unchecked("undecoded:sfx")
+    for at, kind in hits:
         end = extent(view, len(view), at, kind)
         left -= end - at
         if left < 0:

@@ -22,10 +22,15 @@ def _word(value: int) -> bytes:
 COPY = b"\1\0"
 
 
-def seven(*members: tuple[str, bytes], coder: bytes = COPY, packed: bytes | None = None) -> bytes:
+def seven(
+    *members: tuple[str, bytes],
+    coder: bytes = COPY,
+    packed: bytes | None = None,
+    attributes: tuple[int, ...] = (),
+) -> bytes:
     """An archive of these files, in one folder without compression; empty ones have no stream.
 
-    `coder` is another method, of which `packed` is the output.
+    `coder` is another method, of which `packed` is the output; `attributes` are those of all files.
     """
     full = [data for _, data in members if data]
     content = b"".join(full)
@@ -46,7 +51,11 @@ def seven(*members: tuple[str, bytes], coder: bytes = COPY, packed: bytes | None
         flags = (((1 << count) - 1) << (-count % 8)).to_bytes(-(-count // 8), "big")
         files += b"\x0f" + number(len(flags)) + flags
     names = b"\0" + b"".join((name + "\0").encode("utf-16-le", "surrogatepass") for name, _ in members)
-    files += b"\x11" + number(len(names)) + names + b"\0"
+    files += b"\x11" + number(len(names)) + names
+    if attributes:
+        words = b"\1\0" + b"".join(map(_word, attributes))
+        files += b"\x15" + number(len(words)) + words
+    files += b"\0"
     head = b"\1" + streams + files + b"\0"
     body = content if packed is None else packed
     start = struct.pack("<QQI", len(body), len(head), crc32(head))
