@@ -120,7 +120,8 @@ def test_what_is_said_of_ways_that_go(went, finding):
     ("went", "finding"),
     [
         ([WHOLE, WHOLE], ""),
-        ([WHOLE, DAMAGED], ""),
+        ([WHOLE, DAMAGED], "broken:x"),
+        ([WHOLE, UNKNOWN], ""),
         ([WHOLE, LOCKED], "encrypted:x"),
         ([DAMAGED, UNKNOWN], "broken:x"),
     ],
