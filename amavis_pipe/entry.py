@@ -109,7 +109,8 @@ class Filter:
         mail = intake.read(0, site.work)
         read = perf_counter()
         kept = cache.Cache(site.state + b"/cache", site.cache_days, site.cache_size)
-        examination = examine(mail, site, kept, self._deadline - settings.RESERVE)
+        until = self._deadline - site.hard_seconds + site.scan_seconds
+        examination = examine(mail, site, kept, until)
         examination.times["read"] = (read - self._begun) * 1000
         verdict = policy.decide(examination.facts, self._envelope, site)
         actor = Actor(site, self._ready, self._deadline)

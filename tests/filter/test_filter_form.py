@@ -16,6 +16,16 @@ INFECTED = MAIL.partition(b"\n\n")[0] + b"\n\n" + eicar() + b"\n"
 LINE = b"X-Virus-Scanned: by amavis-pipe\n"
 
 
+def test_with_short_limits_scanners_still_have_time(site):
+    """Half of it, where so much as elsewhere is kept back for the way on is not there."""
+    script = site.folder / "scanner"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+    row = f'[[scanner]]\nname = "x"\nrun = "{script} {{dir}}"\nclean = [0]\ninfected = [1]\ntimeout = 2\n'
+    site.configure(f"[limits]\nseconds = 1\nhard_seconds = 12\n{row}", scanners='["x"]')
+    assert site.filter(MAIL).out == b"passed clean\n"
+
+
 def test_a_clean_mail_goes_on_byte_for_byte_below_our_line(site):
     done = site.filter(MAIL)
     assert (done.status, done.out, done.err) == (0, b"passed clean\n", b"")
