@@ -26,8 +26,8 @@ _WITH_FILTER = 2
 _LINK = 0o120000
 _NO_FILES = (0o040000, _LINK, 0o020000, 0o060000, 0o010000, 0o140000)
 """File types without content: folder, link, devices, pipe, socket. An odd one (0) has content."""
-_SEVEN = 0xE0000
-"""ARCHIVE_FORMAT_7ZIP."""
+_FORMATS, _SEVEN = 0xFF0000, 0xE0000
+"""ARCHIVE_FORMAT_BASE_MASK, _7ZIP."""
 _TARGET = 4096
 """Bytes that a link's target has at most (PATH_MAX); the library takes it for itself."""
 
@@ -126,8 +126,9 @@ def _entries(
         _check(library, archive, result)
         skipped = skipped or (result == _WARN and "kipped" in _error(library, archive))
         kind, size = library.archive_entry_filetype(entry), library.archive_entry_size(entry)
-        seven = kind == _LINK and library.archive_format(archive) == _SEVEN  # the target is all its content
-        skipped = skipped or seven or (kind == _LINK and size > _TARGET)
+        if kind == _LINK:  # in a 7z its target is its content, and who doesn't care for links has a file
+            base = library.archive_format(archive) & _FORMATS
+            skipped = skipped or size > _TARGET or base == _SEVEN
         if kind in _NO_FILES and size <= 0:
             continue
         if library.archive_entry_hardlink(entry) and not size:

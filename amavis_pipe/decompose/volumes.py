@@ -7,7 +7,6 @@ and of plain pieces are just joined; RAR's have headers of their own, and are re
 import re
 
 from amavis_pipe.decompose.streams import STEP
-from amavis_pipe.kinds import OCTETS
 from amavis_pipe.walk import Decoder
 
 TYPE_CHECKING = False
@@ -45,7 +44,7 @@ def unpack(blob: "Blob", sink: "Sink") -> bool:
     if pieces is None:
         return False
     if pieces[0].path != sink.path:
-        return any(part.path == sink.path and part.kind == OCTETS for part in pieces)
+        return False
     if len(pieces) == MOST:
         sink.unchecked("limit:volumes")
     stem = next((found[0] for name in pieces[0].names if (found := _cut(name.lower()))), b"")

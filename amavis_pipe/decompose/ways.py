@@ -133,7 +133,7 @@ def open_by(
             break
     if LOCKED in went and went[-1] != WHOLE:
         sink.unchecked("encrypted:" + name)
-    elif WHOLE in went and not (every and DAMAGED in went):
+    elif WHOLE in went and not (every and {DAMAGED, MISSING} & set(went)):
         return
     elif DAMAGED in went or (UNKNOWN in went and MISSING not in went):
         raise Broken("damaged")

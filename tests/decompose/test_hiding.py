@@ -79,3 +79,22 @@ def test_fake_members_of_a_zip_cost_no_time(take):
     begun = sum(os.times()[:4])
     take(b"\x89PNG\r\n\x1a\n" + b"Rar!\x1a\7" + fake * 60_000)
     assert sum(os.times()[:4]) - begun < 10  # it was minutes
+
+
+def test_a_later_piece_may_hide_an_archive_behind_junk(take):
+    result = beside(take, x__001=GOOD, x__002=bytes(range(256)) * 4 + rar.pack(FILE))
+    assert FILE in contents(result)
+
+
+def volume(data: bytes) -> bytes:
+    """A RAR 5 that says that it is one of several."""
+    import zlib
+
+    head = bytes((1, 0, 1))
+    block = bytes((len(head),)) + head
+    return data[:8] + zlib.crc32(block).to_bytes(4, "little") + block + data[8 + 4 + 1 + data[12] :]
+
+
+def test_a_volume_that_no_other_goes_on_to_is_opened_alone(take):
+    result = beside(take, x__part1__rar=rar.pack(b"good"), x__part2__rar=volume(rar.pack(FILE)))
+    assert FILE in contents(result)

@@ -6,7 +6,6 @@ from amavis_pipe.decompose.ways import LIBARCHIVE, SEVEN_ZIP, libarchive, open_b
 
 NEEDS = (LIBARCHIVE, SEVEN_ZIP)
 _AREA, _AREA_END = 32768, 1 << 16
-_JOLIET = b"\2CD001"
 _UDF = (b"\1NSR02", b"\0NSR02", b"\0NSR03", b"NSR0")
 
 
@@ -16,8 +15,8 @@ def unpack(blob: Blob, sink: Sink) -> None:
     has_iso, has_udf = b"CD001" in area, any(mark in area for mark in _UDF)
     ways = [libarchive("iso9660"), by_7zz("iso")] if has_iso else []
     ways += [by_7zz("udf", "iso", job="7zz-udf" if has_iso else "7zz")] if has_udf or not has_iso else []
-    # with both Rock Ridge and Joliet one reader takes this tree, and another that
-    open_by(blob, sink, "iso", *ways, every=has_iso and (has_udf or _JOLIET in area))
+    # of two trees of names each reader takes its own; nor do all believe what calls itself a link
+    open_by(blob, sink, "iso", *ways, every=has_iso)
 
 
 DECODER = Decoder(

@@ -39,8 +39,6 @@ _SPLIT = 0x0003
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files: of the first volume those in all of them."""
     volumes = volumes_of(sink) if _is_volume(blob) else None
-    if volumes and volumes[0].path != sink.path and volumes[0].kind == RAR:
-        return  # a later one
     if volumes and volumes[0].path == sink.path:
         paths = tuple(part.path for part in volumes)
 
@@ -49,9 +47,13 @@ def unpack(blob: Blob, sink: Sink) -> None:
 
         open_by(blob, sink, "rar", by_unrar(paths), together)
         return
-    open_by(
-        blob, sink, "rar", _checked(by_unrar()), _checked(libarchive("rar", "rar5")), by_unar, _by_listing
-    )
+    ways = (_checked(by_unrar()), _checked(libarchive("rar", "rar5")), by_unar, _by_listing)
+    try:
+        open_by(blob, sink, "rar", *ways)
+    except Broken:
+        # a later one: what begins in another is read with the first, what is whole in this was just added
+        if not volumes or volumes[0].kind != RAR:
+            raise
 
 
 def _is_volume(blob: Blob) -> bool:
