@@ -122,6 +122,8 @@ def open_by(
 
     `again`: something was found by other means already.
 
+    With `every`, what the first leaves out may come from the others; what they leave out, from none.
+
     Says `encrypted:NAME` if a password was wanted, `undecoded:NAME` if nothing here could open it, raises
     Broken if no way came to the end.
     """
@@ -133,7 +135,7 @@ def open_by(
             break
     if LOCKED in went and went[-1] != WHOLE:
         sink.unchecked("encrypted:" + name)
-    elif WHOLE in went and not (every and {DAMAGED, MISSING} & set(went)):
+    elif WHOLE in went and not (every and {DAMAGED, MISSING} & set(went[1:])):
         return
     elif DAMAGED in went or (UNKNOWN in went and MISSING not in went):
         raise Broken("damaged")

@@ -121,6 +121,7 @@ def test_what_is_said_of_ways_that_go(went, finding):
     [
         ([WHOLE, WHOLE], ""),
         ([WHOLE, DAMAGED], "broken:x"),
+        ([DAMAGED, WHOLE], ""),
         ([WHOLE, UNKNOWN], ""),
         ([WHOLE, LOCKED], "encrypted:x"),
         ([DAMAGED, UNKNOWN], "broken:x"),
