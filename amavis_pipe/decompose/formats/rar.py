@@ -6,6 +6,7 @@ together.
 """
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Need, Sink, open_file
+from amavis_pipe.decompose.rarblocks import goes_on
 from amavis_pipe.decompose.unar import by_unar, by_unar_volumes
 from amavis_pipe.decompose.unrar import by_unrar
 from amavis_pipe.decompose.volumes import volumes_of
@@ -26,7 +27,8 @@ from amavis_pipe.decompose.ways import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from amavis_pipe.decompose.ways import UNAR, UNRAR, Way
+    from amavis_pipe.decompose.ways import Way
+    from amavis_pipe.model import Part
 
 RARFILE = Need("rarfile", "python3-rarfile", python_module("rarfile"))
 NEEDS = (UNRAR, LIBARCHIVE, UNAR, RARFILE)
@@ -51,9 +53,14 @@ def unpack(blob: Blob, sink: Sink) -> None:
     try:
         open_by(blob, sink, "rar", *ways)
     except Broken:
-        # a later one: what begins in another is read with the first, what is whole in this was just added
-        if not volumes or volumes[0].kind != RAR:
+        # a later one, to which all before it lead: what begins in another is read with the first
+        place = next((number for number, part in enumerate(volumes or ()) if part.path == sink.path), 0)
+        if not volumes or goes_on(blob) is None or not all(_leads_on(part) for part in volumes[:place]):
             raise
+
+
+def _leads_on(part: "Part") -> bool:
+    return part.blob is not None and part.kind == RAR and goes_on(part.blob) is True
 
 
 def _is_volume(blob: Blob) -> bool:
