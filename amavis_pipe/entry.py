@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from amavis_pipe.examine import Examination
     from amavis_pipe.exits import Outcome
     from amavis_pipe.intake import Mail
-    from amavis_pipe.model import Receipt
-    from amavis_pipe.policy import Verdict
+    from amavis_pipe.perform import Actor
+    from amavis_pipe.policy import Decision
     from amavis_pipe.settings import Settings
 
 FIRST_ALARM = 540
@@ -88,7 +88,7 @@ class Filter:
         self._parent = posix.getppid()
         self._begun = perf_counter()
         self._deadline = monotonic() + FIRST_ALARM
-        self._done: tuple[Settings, Mail, Examination, Verdict, list[Receipt]] | None = None
+        self._done: tuple[Settings, Mail, Examination, Decision, Actor] | None = None
 
     def take_output(self) -> None:
         """Keep fd 1 for the status line, and give /dev/null to everybody else."""
@@ -112,32 +112,46 @@ class Filter:
         until = self._deadline - site.hard_seconds + site.scan_seconds
         examination = examine(mail, site, kept, until)
         examination.times["read"] = (read - self._begun) * 1000
-        verdict = policy.decide(examination.facts, self._envelope, site)
+        decision = policy.decide(examination.facts, self._envelope, site, mail)
         actor = Actor(site, self._ready, self._deadline)
-        self.outcome = actor.perform(mail, self._envelope, verdict)
-        self._done = (site, mail, examination, verdict, actor.receipts)
+        self.outcome = actor.perform(mail, self._envelope, decision, examination.facts)
+        self._done = (site, mail, examination, decision, actor)
 
     def write_down(self) -> None:
         """One line for the log and a record for the journal."""
         from amavis_pipe import journal
         from amavis_pipe.record import record, to_json
-        from amavis_pipe.text import readable
 
         if self._done is None:
             return
-        site, mail, examination, verdict, receipts = self._done
+        site, mail, examination, decision, actor = self._done
         facts, times, cached = examination.facts, examination.times, examination.cached
         cpu = sum(posix.times()[:4])
         for answer in facts.answers:
             if answer.trouble:
                 journal.log(journal.WARNING, "warning: " + ascii(answer.trouble)[1:-1])
-        journal.log(journal.INFO, journal.summary(self._envelope, facts, verdict, cached, cpu, receipts))
+        journal.log(
+            journal.INFO, journal.summary(self._envelope, facts, decision, cached, cpu, actor.receipts)
+        )
         if site.journal_days:
             times["total"] = (perf_counter() - self._begun) * 1000
-            queue_id = readable(self._envelope.queue_id) or None
             size, sha256 = mail.raw.size, mail.sha256
-            line = record("pipe", queue_id, size, sha256, facts, verdict, [], times, cached, receipts)
-            journal.append(site.state + b"/journal", to_json(line))
+            made = record(
+                "pipe",
+                self._envelope,
+                size,
+                sha256,
+                facts,
+                decision,
+                [],
+                times,
+                cached,
+                actor.receipts,
+                mail.message_id,
+                actor.kept,
+                actor.told,
+            )
+            journal.append(site.state + b"/journal", to_json(made))
 
     def _set_alarm(self, seconds: int) -> None:
         alarm(seconds)

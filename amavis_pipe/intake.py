@@ -72,6 +72,11 @@ class Mail:
         self.scanned = self.canonical if self.head.regular else _introduced(self.canonical, folder)
         self.key = _digest(self.canonical)
 
+    @property
+    def message_id(self) -> bytes:
+        """What stands in its Message-ID field, without blanks around it; b"" for none."""
+        return (self.head.first(b"message-id") or b"").strip()
+
 
 def read(fd: int, folder: bytes) -> Mail:
     """The mail on `fd`, up to the end of file; large ones are spooled below `folder`.

@@ -19,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from amavis_pipe.model import Envelope, Facts, Receipt
-    from amavis_pipe.policy import Verdict
+    from amavis_pipe.model import Envelope, Facts, Finding, Receipt
+    from amavis_pipe.policy import Decision
 
 ERR, WARNING, INFO = 3, 4, 6
 """Severities (RFC 3164 4.1.1)."""
@@ -78,7 +78,7 @@ def _send(data: bytes, kind: int) -> int:
 def summary(
     envelope: "Envelope",
     facts: "Facts",
-    verdict: "Verdict",
+    decision: "Decision",
     cached: bool,
     cpu: float,
     receipts: "Iterable[Receipt]" = (),
@@ -88,9 +88,10 @@ def summary(
     `4bQ7Xz: action=discard grade=virus name=Eicar part=1.2 from=<a@x> rcpts=3 parts=7 cache=miss cpu=0.03`,
     and what became of it where the next host says so: `queued=4bR1Ab refused=1`.
     """
-    worst = _worst(facts)
+    worst = _worst((*facts.findings, *decision.findings))
+    actions = "+".join(dict.fromkeys([verdict.action for verdict in decision.verdicts]))
     return (
-        f"{ascii_of(envelope.queue_id) or 'NOQUEUE'}: action={verdict.action}{worst} "
+        f"{ascii_of(envelope.queue_id) or 'NOQUEUE'}: action={actions}{worst} "
         f"from=<{ascii_of(envelope.sender, 256)}> rcpts={len(envelope.recipients)} "
         f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}{_after(receipts)}"
     )
@@ -104,10 +105,18 @@ def _after(receipts: "Iterable[Receipt]") -> str:
     return queued + (f" refused={refused}" if refused else "") + notes
 
 
-def _worst(facts: "Facts") -> str:
+def _worst(findings: "Iterable[Finding]") -> str:
     """The heaviest finding as `grade=… name=… part=…`; `grade=clean` if there is none."""
-    order = {"virus": 3, "suspect": 2, "unchecked": 1}
-    worst = max(facts.findings, key=lambda found: order.get(found.grade, 0), default=None)
+    order = {
+        "virus": 7,
+        "suspect": 6,
+        "banned": 5,
+        "unchecked": 4,
+        "spam": 3,
+        "bad-header": 2,
+        "oversized": 1,
+    }
+    worst = max(findings, key=lambda found: order.get(found.grade, 0), default=None)
     if worst is None or worst.grade == "note":
         return " grade=clean"
     return f" grade={worst.grade} name={worst.name.replace(' ', '_')[:80]} part={worst.part or 'mail'}"

@@ -78,6 +78,18 @@ class Envelope:
         self.helo = helo
         self.sasl_username = sasl_username
 
+    def only(self, recipients: tuple[bytes, ...]) -> "Envelope":
+        """The same envelope for these recipients."""
+        return Envelope(
+            self.sender,
+            recipients,
+            self.queue_id,
+            self.client_address,
+            self.client_name,
+            self.helo,
+            self.sasl_username,
+        )
+
 
 class Reply:
     """What a server said of one recipient: the address, and the reply, printable ASCII ("250 2.1.5 Ok")."""

@@ -34,12 +34,20 @@ def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
     return not bulk and automatic.startswith(b"no") and head.first(b"list-id") is None
 
 
-def infected(mail: "Mail", envelope: "Envelope", verdict: "Verdict", settings: "Settings") -> bytes:
-    """The delivery status notification for the sender of an infected mail."""
-    said = verdict.reason.encode("ascii", "replace")
-    why = b"because a virus\nwas found in it:\n\n    %s" % said
-    failed = [(word, b"5.7.1", b"x-unix; 5.7.1 " + said) for word in envelope.recipients]
-    return _not_delivered(mail, envelope, why, failed, settings)
+def bounced(
+    mail: "Mail",
+    envelope: "Envelope",
+    failed: "list[tuple[bytes, Verdict]]",
+    settings: "Settings",
+) -> bytes:
+    """The delivery status notification for recipients whose mail policy refuses, each with its verdict."""
+    reasons = dict.fromkeys(verdict.reason.encode("ascii", "replace") for _, verdict in failed)
+    why = b"because of\nwhat was found in it:\n\n" + b"\n".join(b"    " + reason for reason in reasons)
+    rows = [
+        (word, b"5.7.1", b"x-unix; 5.7.1 " + verdict.reason.encode("ascii", "replace"))
+        for word, verdict in failed
+    ]
+    return _not_delivered(mail, envelope, why, rows, settings)
 
 
 def refused(mail: "Mail", envelope: "Envelope", replies: "list[Reply]", settings: "Settings") -> bytes:

@@ -2,15 +2,22 @@
 
 Each category that is present names an action; the strictest of them is done, so an encrypted archive
 in an infected mail can't free it. The label is the heaviest category, which may be another one.
+Recipients for whom other options are in force (rules.py) fare by those: one verdict for each group.
 """
+
+from amavis_pipe.model import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from amavis_pipe.model import Envelope, Facts, Finding
-    from amavis_pipe.settings import Category, Settings
+    from amavis_pipe.intake import Mail
+    from amavis_pipe.model import Envelope, Facts
+    from amavis_pipe.settings import Profile, Settings
+
+    Present = list[tuple[str, list[Finding]]]
 
 ACTIONS = ("pass", "tag", "defer", "bounce", "discard")
 """Mildest first."""
+SENDABLE = ("pass", "tag")
 CATEGORIES = ("infected", "banned", "unchecked", "spam", "bad-header", "oversized", "clean")
 """Heaviest first."""
 NAMES_SHOWN = 5
@@ -18,49 +25,111 @@ NAMES_SHOWN = 5
 
 
 class Verdict:
-    """What is to be done with a mail.
+    """What is to be done with a mail, for some of its recipients.
 
     label       heaviest category present
     action      pass, tag, defer, bounce or discard
     reason      the category and findings that decided, e.g. "infected Eicar-Signature"
-    quarantine  whether a copy is kept
+    place       where a copy is kept, as in the settings, or ""
     withheld    whether recipients and admin are to be told that the mail was kept back unexamined
     alert       text of X-Amavis-Alert for mail that goes on, ASCII, or ""
+    notify_sender, notify_recipients  whether they are told; admin: who else, b"" for nobody
+    subject_tag, extension, headers   marks for mail that goes on
+    scanned     whether viruses were looked for
     recipients  whom it concerns
     """
 
-    __slots__ = ("action", "alert", "label", "quarantine", "reason", "recipients", "withheld")
+    __slots__ = (
+        "action",
+        "admin",
+        "alert",
+        "extension",
+        "headers",
+        "label",
+        "notify_recipients",
+        "notify_sender",
+        "place",
+        "reason",
+        "recipients",
+        "scanned",
+        "subject_tag",
+        "withheld",
+    )
 
-    def __init__(self, label: str, action: str, reason: str, recipients: tuple[bytes, ...]) -> None:
+    def __init__(self, label: str, action: str, reason: str, recipients: tuple[bytes, ...] = ()) -> None:
         self.label = label
         self.action = action
         self.reason = reason
         self.recipients = recipients
-        self.quarantine = False
+        self.place = ""
         self.withheld = False
         self.alert = ""
+        self.notify_sender = False
+        self.notify_recipients = False
+        self.admin = b""
+        self.subject_tag = b""
+        self.extension = b""
+        self.headers: tuple[bytes, ...] = ()
+        self.scanned = True
+
+    @property
+    def fate(self) -> tuple[object, ...]:
+        """All but the recipients: whoever has the same fares alike."""
+        return tuple(getattr(self, name) for name in self.__slots__ if name != "recipients")
 
 
-def decide(facts: "Facts", envelope: "Envelope", settings: "Settings") -> Verdict:
-    """The verdict for these facts and this envelope under the site's settings."""
-    verdict = Verdict("clean", "pass", "clean", envelope.recipients)
-    for label, found in _present(facts, settings):
-        action, quarantine, withheld = _wanted(label, found, settings)
-        if verdict.label == "clean":
-            verdict.label = label
-            verdict.reason = f"{label} {names_of(found)}"
-        if ACTIONS.index(action) > ACTIONS.index(verdict.action):
-            verdict.action = action
-            verdict.reason = f"{label} {names_of(found)}"
-        verdict.quarantine = verdict.quarantine or quarantine
-        verdict.withheld = verdict.withheld or withheld
-        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
-    if verdict.label == "infected":
-        verdict.withheld = False
-    return verdict
+class Decision:
+    """The verdicts on one mail, one for each group of recipients that fare alike, the strictest first.
+
+    findings  what policy itself found for some recipient: banned, bad-header, oversized, spam
+    label, action, reason  of the mail as a whole: the heaviest, and the strictest with its reason
+    """
+
+    __slots__ = ("findings", "verdicts")
+
+    def __init__(self, verdicts: tuple[Verdict, ...], findings: tuple[Finding, ...] = ()) -> None:
+        self.verdicts = verdicts
+        self.findings = findings
+
+    @property
+    def label(self) -> str:
+        return min((verdict.label for verdict in self.verdicts), key=CATEGORIES.index)
+
+    @property
+    def action(self) -> str:
+        return self.verdicts[0].action
+
+    @property
+    def reason(self) -> str:
+        return self.verdicts[0].reason
 
 
-def names_of(findings: "list[Finding]") -> str:
+def decide(
+    facts: "Facts", envelope: "Envelope", settings: "Settings", mail: "Mail | None" = None
+) -> Decision:
+    """The verdicts for these facts and this envelope under the site's settings.
+
+    `mail` gives header and size, for the categories that depend on these; None for what is no mail.
+    """
+    if not settings.rules:
+        groups = [(settings.profile, envelope.recipients)]
+    else:
+        from amavis_pipe import rules
+
+        groups = rules.profiles(envelope, settings)
+    found: list[Finding] = []
+    fates: dict[tuple[object, ...], Verdict] = {}
+    for profile, recipients in groups:
+        own = _own(facts, profile, settings, mail)
+        found += [finding for finding in own if finding not in found]
+        verdict = _verdict(_present(facts, own, profile, settings), profile, settings, envelope.sender)
+        known = fates.setdefault(verdict.fate, verdict)
+        known.recipients += recipients
+    verdicts = sorted(fates.values(), key=lambda verdict: ACTIONS.index(verdict.action), reverse=True)
+    return Decision(tuple(verdicts), tuple(found))
+
+
+def names_of(findings: list[Finding]) -> str:
     """The findings' names, each once, the first few: "Eicar-Signature, Clam.Exe"."""
     names = list(dict.fromkeys(finding.name for finding in findings))
     names = [name.encode("ascii", "backslashreplace").decode() for name in names]
@@ -68,25 +137,119 @@ def names_of(findings: "list[Finding]") -> str:
     return ", ".join(name[:80] for name in names[:NAMES_SHOWN]) + more
 
 
-def _present(facts: "Facts", settings: "Settings") -> "list[tuple[str, list[Finding]]]":
+def is_forging(facts: "Facts", settings: "Settings") -> bool:
+    """Whether a virus was found of a name that is known to forge senders."""
+    from amavis_pipe.judge.glob import matches
+
+    names = [found.name.lower().encode() for found in facts.findings if found.grade in ("virus", "suspect")]
+    patterns = [pattern.lower().encode() for pattern in settings.values["infected.forging"]]
+    return any(matches(pattern, name) for name in names for pattern in patterns)
+
+
+def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail | None") -> list[Finding]:
+    """What policy itself finds under these options."""
+    found = []
+    bypass = profile.get("bypass")
+    rules = profile.get("banned_rules")
+    if rules and "banned" not in bypass:
+        from amavis_pipe.judge import banned
+
+        found += banned.findings(facts, settings.banned(rules))
+    if mail is None:
+        return found
+    limit = profile.get("oversized.limit")
+    if limit and mail.raw.size > limit:
+        found.append(Finding("oversized", f"size:{limit}", "", "policy"))
+    if "bad-header" not in bypass and not profile.category("bad-header").is_idle:
+        from amavis_pipe.judge import badheader
+
+        found += badheader.findings(mail.raw.head(mail.head.body), profile.get("bad-header.tests"))
+    if profile.get("list") == "black":
+        found.append(Finding("spam", "blacklisted", "", "policy"))
+    return found
+
+
+def _present(facts: "Facts", own: list[Finding], profile: "Profile", settings: "Settings") -> "Present":
     """Each category that is present with its findings, heaviest first."""
-    grades = ("virus", "suspect") if settings.suspect else ("virus",)
-    table = (
-        ("infected", [finding for finding in facts.findings if finding.grade in grades]),
-        ("unchecked", [finding for finding in facts.findings if finding.grade == "unchecked"]),
-    )
-    return [(label, found) for label, found in table if found]
+    if not (facts.findings or own):
+        return []
+    grades = {"virus": "infected", "unchecked": "unchecked"}
+    if settings.suspect:
+        grades["suspect"] = "infected"
+    by_label: dict[str, list[Finding]] = {}
+    for finding in facts.findings:
+        if finding.grade in grades:
+            by_label.setdefault(grades[finding.grade], []).append(finding)
+    for finding in own:
+        by_label.setdefault(finding.grade, []).append(finding)
+    left_out = {*profile.get("bypass")} | ({"spam"} if profile.get("list") == "white" else set())
+    return [(label, by_label[label]) for label in CATEGORIES if label in by_label and label not in left_out]
 
 
-def _wanted(label: str, found: "list[Finding]", settings: "Settings") -> tuple[str, bool, bool]:
-    """Action, quarantine and withheld that the settings name for one category."""
-    category: Category = settings.infected if label == "infected" else settings.unchecked
-    action, quarantine = category.action, category.quarantine
+def _verdict(present: "Present", profile: "Profile", settings: "Settings", sender: bytes) -> Verdict:
+    """What these options make of the categories that are present."""
+    verdict = Verdict("clean", profile.category("clean").action, "clean")
+    loved = profile.get("lover") or ()
+    for label, found in present:
+        if verdict.label == "clean":
+            _take_notices(verdict, label, profile, sender, loved)
+        action, place, withheld = _wanted(label, found, profile, settings)
+        if label in loved:
+            action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
+        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
+            verdict.reason = f"{label} {names_of(found)}"
+        if verdict.label == "clean":
+            verdict.label = label
+        verdict.action = max(verdict.action, action, key=ACTIONS.index)
+        verdict.place = verdict.place or place
+        verdict.withheld = verdict.withheld or withheld
+        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
+    verdict.place = verdict.place or profile.category("clean").place
+    verdict.scanned = "infected" not in profile.get("bypass")
+    if verdict.label == "infected":
+        verdict.withheld = False
+    if verdict.action == "tag":
+        _mark(verdict, ["clean", *(label for label, _ in present)], profile)
+    return verdict
+
+
+def _take_notices(
+    verdict: Verdict, label: str, profile: "Profile", sender: bytes, loved: tuple[str, ...]
+) -> None:
+    """Who is told: as the heaviest category says, and not of what somebody asked for."""
+    if label in loved:
+        return
+    category = profile.category(label)
+    verdict.notify_sender = category.notify_sender
+    verdict.notify_recipients = category.notify_recipients
+    if isinstance(category.admin, dict):
+        from amavis_pipe.rules import by_domain
+
+        verdict.admin = by_domain(category.admin, sender)
+    else:
+        verdict.admin = category.admin
+
+
+def _mark(verdict: Verdict, labels: list[str], profile: "Profile") -> None:
+    """Set the marks: of each sort those of the heaviest category that has one."""
+    for label in (*labels[1:], labels[0]):
+        category = profile.category(label)
+        verdict.subject_tag = verdict.subject_tag or category.subject_tag
+        verdict.extension = verdict.extension or category.extension
+        verdict.headers += category.headers
+
+
+def _wanted(
+    label: str, found: list[Finding], profile: "Profile", settings: "Settings"
+) -> tuple[str, str, bool]:
+    """Action, place and withheld that the options name for one category."""
+    category = profile.category(label)
+    action, place = category.action, category.place
     if label == "unchecked" and any(_is_crash(finding.name) for finding in found):
         if settings.crash == "quarantine":
-            return "discard", True, True
+            return "discard", place or profile.get("quarantine.place"), True
         action = max(action, settings.crash, key=ACTIONS.index)
-    return action, quarantine, False
+    return action, place, False
 
 
 def _is_crash(name: str) -> bool:

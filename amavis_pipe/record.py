@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from amavis_pipe.model import Facts, Part, Receipt
-    from amavis_pipe.policy import Verdict
+    from amavis_pipe.model import Envelope, Facts, Finding, Part, Receipt
+    from amavis_pipe.policy import Decision, Verdict
 
     Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -22,28 +22,33 @@ SCHEMA = 1
 
 def record(
     source: str,
-    queue_id: str | None,
+    envelope: "Envelope",
     size: int,
     sha256: str,
     facts: "Facts | None",
-    verdict: "Verdict | None",
+    decision: "Decision | None",
     trouble: list[str],
     times: dict[str, float],
     cached: bool = False,
     receipts: "Iterable[Receipt]" = (),
+    message_id: bytes = b"",
+    kept: "Iterable[str]" = (),
+    told: "Iterable[str]" = (),
 ) -> "dict[str, Json]":
     """The record as a dict in the schema's order; `times` in milliseconds by stage."""
     return {
         "schema": SCHEMA,
         "source": source,
-        "id": queue_id,
+        "id": readable(envelope.queue_id) or None,
+        "message_id": readable(message_id) or None,
         "time": strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(time())),
         "size": size,
         "sha256": sha256,
-        "verdict": verdict.label if verdict and not trouble else None,
+        "envelope": _envelope(envelope),
+        "verdict": decision.label if decision and not trouble else None,
         "trouble": list(trouble),
-        "actions": _actions(verdict) if verdict else [],
-        "findings": _findings(facts) if facts else [],
+        "actions": [_action(verdict) for verdict in decision.verdicts] if decision else [],
+        "findings": _findings((*facts.findings, *(decision.findings if decision else ()))) if facts else [],
         "parts": [_part(part) for part in facts.parts] if facts else [],
         "scanners": _scanners(facts) if facts else [],
         "limits": {
@@ -55,6 +60,8 @@ def record(
         "cache": "hit" if cached else "miss",
         "ms": {stage: round(ms, 3) for stage, ms in times.items()},
         "sent": [_sent(receipt) for receipt in receipts],
+        "quarantined": list(kept),
+        "told": list(told),
     }
 
 
@@ -89,9 +96,22 @@ def _char(char: str) -> str:
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
-def _actions(verdict: "Verdict") -> "list[Json]":
+def _envelope(envelope: "Envelope") -> "Json":
+    """Who sent it to whom, and from where; what was not told is ""."""
+    recipients: list[Json] = [readable(address) for address in envelope.recipients]
+    return {
+        "sender": readable(envelope.sender),
+        "recipients": recipients,
+        "client_address": readable(envelope.client_address),
+        "client_name": readable(envelope.client_name),
+        "helo": readable(envelope.helo),
+        "sasl_username": readable(envelope.sasl_username),
+    }
+
+
+def _action(verdict: "Verdict") -> "Json":
     recipients: list[Json] = [readable(address) for address in verdict.recipients]
-    return [{"action": verdict.action, "recipients": recipients, "reason": verdict.reason}]
+    return {"action": verdict.action, "recipients": recipients, "reason": verdict.reason}
 
 
 def _sent(receipt: "Receipt") -> "Json":
@@ -107,10 +127,10 @@ def _sent(receipt: "Receipt") -> "Json":
     }
 
 
-def _findings(facts: "Facts") -> "list[Json]":
+def _findings(findings: "Iterable[Finding]") -> "list[Json]":
     return [
         {"grade": found.grade, "name": found.name, "part": found.part, "source": found.source}
-        for found in facts.findings
+        for found in findings
     ]
 
 

@@ -18,12 +18,14 @@ from amavis_pipe.model import AmavisPipeError, SpoolTrouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from amavis_pipe.kinds import Formats
 
     Identity = tuple[int, int, int, int, int] | None
     Values = dict[str, Any]
+    Rule = tuple[str, tuple[tuple[str, Any], ...], Values, int]
 
 DEFAULT_PATH = b"/etc/amavis-pipe.toml"
 DEFAULT_STATE = b"/var/lib/amavis-pipe"
@@ -33,6 +35,9 @@ RESERVE = 30
 """Seconds of `limits.hard_seconds` that scanners are not given: the mail has to go on, too."""
 LARGEST = 4 << 20
 """Bytes of a settings file or snapshot that are read at most."""
+
+LARGEST_SNAPSHOT = 256 << 20
+"""Bytes of a snapshot: it holds the maps, too."""
 
 
 class SettingsError(AmavisPipeError):
@@ -102,13 +107,61 @@ class Row:
 
 
 class Category:
-    """What a site does with mail of one category: the action, and whether a copy is kept."""
+    """What a site does with mail of one category, for some recipients: see config/categories.py.
 
-    __slots__ = ("action", "quarantine")
+    place  where a copy is kept, "" for nowhere; admin an address, or a table of them by sender domain
+    """
 
-    def __init__(self, action: str, quarantine: bool) -> None:
-        self.action = action
-        self.quarantine = quarantine
+    __slots__ = (
+        "action",
+        "admin",
+        "extension",
+        "headers",
+        "notify_recipients",
+        "notify_sender",
+        "place",
+        "subject_tag",
+    )
+
+    def __init__(self, label: str, get: "Callable[[str], Any]") -> None:
+        self.action: str = get(label + ".action")
+        kept: bool | str = get(label + ".quarantine")
+        self.place: str = kept if isinstance(kept, str) else get("quarantine.place") if kept else ""
+        self.notify_sender: bool = get(label + ".notify_sender")
+        self.notify_recipients: bool = get(label + ".notify_recipients")
+        self.admin: bytes | dict[bytes, bytes] = get(label + ".admin")
+        self.subject_tag: bytes = get(label + ".subject_tag")
+        self.extension: bytes = get(label + ".extension")
+        self.headers: tuple[bytes, ...] = get(label + ".headers")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing at all is done about such mail."""
+        return self.action == "pass" and not (
+            self.place or self.notify_sender or self.notify_recipients or self.admin
+        )
+
+
+class Profile:
+    """The options in force for some recipients of a mail: the site's, less what rules set anew."""
+
+    __slots__ = ("_categories", "_values", "_wanted")
+
+    def __init__(self, values: "Values", wanted: "Values") -> None:
+        self._values = values
+        self._wanted = wanted
+        self._categories: dict[str, Category] = {}
+
+    def get(self, key: str) -> "Any":
+        """The value of an option; None for one that only rules have, and none has set."""
+        return self._wanted[key] if key in self._wanted else self._values.get(key)
+
+    def category(self, label: str) -> Category:
+        """What is done with mail of a category."""
+        found = self._categories.get(label)
+        if found is None:
+            found = self._categories[label] = Category(label, self.get)
+        return found
 
 
 class Settings:
@@ -134,13 +187,12 @@ class Settings:
         self.cache_size: int = values["cache.size"]
         self.clean_seconds: int = values["cache.clean_minutes"] * 60
         self.settle_seconds: int = values["cache.settle_minutes"] * 60
-        self.quarantine: bytes = _below(self.state, values["quarantine.place"])
         self.journal_days: int = values["journal.days"]
-        self.infected = Category(values["infected.action"], values["infected.quarantine"])
+        self.profile = Profile(values, {})
+        self.rules: tuple[Rule, ...] = values["rules"]
+        self.bounces: str = values["bounces"]
         self.suspect: bool = values["infected.suspect"]
-        self.unchecked = Category(values["unchecked.action"], values["unchecked.quarantine"])
         self.crash: str = values["unchecked.crash"]
-        self.admin: bytes = values["unchecked.admin"]
         rows = [Row(row) for row in values["rows"]]
         self.rows = tuple([row for row in rows if not row.backup_of])
         self.backups = tuple([row for row in rows if row.backup_of])
@@ -152,6 +204,11 @@ class Settings:
         self.password_tries: int = values["passwords.tries"]
         self.password_seconds: int = values["passwords.seconds"]
         self.decoder_files: tuple[bytes, ...] = values["decoder_files"]
+
+    def banned(self, names: tuple[str, ...]) -> "tuple[Any, ...]":
+        """The compiled banned rules of these names, in order."""
+        known = self.values["banned"]
+        return tuple(rule for name in names for rule in known[name])
 
     @property
     def formats(self) -> "Formats":
@@ -225,22 +282,16 @@ def identity(path: bytes) -> "Identity":
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def slurp(path: bytes) -> bytes:
-    """The content of the regular file at `path`, at most LARGEST bytes; OSError if it can't be read."""
+def slurp(path: bytes, largest: int = LARGEST) -> bytes:
+    """The content of the regular file at `path`, at most `largest` bytes; OSError if it can't be read."""
     fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
     try:
         found = posix.fstat(fd)
         if not S_ISREG(found.st_mode):
             raise OSError(0, "not a regular file")
-        return posix.read(fd, min(found.st_size + 1, LARGEST))
+        return posix.read(fd, min(found.st_size + 1, largest))
     finally:
         posix.close(fd)
-
-
-def _below(state: bytes, place: str) -> bytes:
-    """A folder as configured, relative ones below `state`; empty stays empty."""
-    name = place.encode()
-    return name if not name or name.startswith(b"/") else state + b"/" + name
 
 
 def _state_hint(path: bytes) -> bytes:
@@ -265,7 +316,7 @@ def _version() -> str:
 
 
 def _load_snapshot(state: bytes, path: bytes) -> "Values | None":
-    data = trusted(_snapshot_path(state, path))
+    data = trusted(_snapshot_path(state, path), LARGEST_SNAPSHOT)
     if data is None or blake2b(data[32:], digest_size=32).digest() != data[:32]:
         return None
     # S302: ours alone by owner and mode, and whole by its digest

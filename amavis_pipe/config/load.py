@@ -11,9 +11,12 @@ from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config import rows as scanner_rows
-from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Fault, Type
+from amavis_pipe.config.rowoptions import ROW_OPTIONS
+from amavis_pipe.config.rules import Reader as RuleReader
+from amavis_pipe.config.schema import OPTIONS, SECTIONS, Fault
+from amavis_pipe.config.types import Type
 
-TABLES = ("scanner", "allow")
+TABLES = ("scanner", "allow", "recipient", "sender", "client", "map", "banned_rule")
 """Sections of which there may be several."""
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 
@@ -63,6 +66,11 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     files: Files = []
     values["rows"] = reader.rows(values, tree.get("scanner", []), files)
     values["allow"] = reader.allowed(tree.get("allow", []))
+    rules = RuleReader(values["state"], files, reader.line_of, reader.fault_at, reader.unknown)
+    values["rules"] = rules.rules(tree)
+    values["banned"] = {}
+    values["maps"] = rules.maps(tree.get("map", []))
+    values["local"] = rules.local(values["local"])
     values["passwords"] = reader.passwords(values["passwords.file"], files)
     reader.relations(values)
     if reader.faults:
@@ -107,7 +115,7 @@ class _Reader:
             raw = given.pop(option.key, option.default)
             values[option.key] = self._value(option.type, raw, option.key, option.default)
         for key in given:
-            self._unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + list(TABLES))
+            self.unknown(key, [option.key for option in OPTIONS] + list(SECTIONS) + list(TABLES))
         return values
 
     def rows(self, values: Values, tables: Any, files: Files) -> list[Values]:
@@ -147,7 +155,7 @@ class _Reader:
         fields = {option.key: option for option in ROW_OPTIONS}
         for key, raw in table.items():
             if key not in fields:
-                self._unknown("scanner." + key, ["scanner." + name for name in fields])
+                self.unknown("scanner." + key, ["scanner." + name for name in fields])
             elif key != "name":
                 row[key] = self._value(fields[key].type, raw, "scanner." + key, None)
         name = self._row_name(table.get("name"))
@@ -175,7 +183,7 @@ class _Reader:
         for table in tables if isinstance(tables, list) else [tables]:
             given = table if isinstance(table, dict) else {}
             for key in given.keys() - {"sha256", "name", "reason"}:
-                self._unknown("allow." + key, ["allow.sha256", "allow.name", "allow.reason"])
+                self.unknown("allow." + key, ["allow.sha256", "allow.name", "allow.reason"])
             kinds = [key for key in ("sha256", "name") if key in given]
             value, reason = given.get(kinds[0]) if len(kinds) == 1 else None, given.get("reason")
             if not isinstance(value, str) or not value or not isinstance(reason, str) or not reason:
@@ -217,12 +225,21 @@ class _Reader:
             self._fault(key, f"wants {kind.wants}, not {_shown(raw)}")
             return kind.read(default) if default is not None else None
 
-    def _unknown(self, key: str, known: list[str]) -> None:
+    def unknown(self, key: str, known: list[str], line: int = 0) -> None:
+        """Note that there is no such option; the nearest known one is shown."""
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        self._fault(key, "is no option" + (f"; did you mean {near[0]}?" if near else ""))
+        self.fault_at(key, "is no option" + (f"; did you mean {near[0]}?" if near else ""), line)
+
+    def fault_at(self, key: str, text: str, line: int = 0) -> None:
+        """Note a fault; where it stands is looked for unless `line` says it."""
+        self.faults.append(Fault(self._path, line or self._line(key), text, key))
+
+    def line_of(self, table: str, number: int, key: str) -> int:
+        """The line of the nth (from 0) table [[table]], or of a dotted key in it; 1 if it can't be told."""
+        return line_in_table(self._lines, table, number, key)
 
     def _fault(self, key: str, text: str) -> None:
-        self.faults.append(Fault(self._path, self._line(key), text, key))
+        self.fault_at(key, text)
 
     def _line(self, key: str) -> int:
         """The line on which a dotted key stands, 1 if it can't be told."""
@@ -238,6 +255,31 @@ class _Reader:
             if (inside == section and name == last) or (not inside and name == key):
                 return number
         return 1
+
+
+def line_in_table(lines: list[str], table: str, number: int, key: str) -> int:
+    """The line of the nth (from 0) [[table]], or of a dotted key in it; 1 if it can't be told."""
+    seen, start, inside = -1, 1, ""
+    for at, line in enumerate(lines, 1):
+        stripped = line.partition("#")[0].strip()
+        if stripped.startswith("[["):
+            seen += stripped.strip("[] \t") == table
+            inside = "" if seen == number and stripped.strip("[] \t") == table else "-"
+            start = at if not inside else start
+            if not inside and not key:
+                return at
+        elif stripped.startswith("["):
+            name = stripped.strip("[] \t")
+            inside = (
+                name.removeprefix(table + ".") + "."
+                if seen == number and name.startswith(table + ".")
+                else "-"
+            )
+        elif seen == number and inside != "-" and "=" in stripped:
+            name = stripped.partition("=")[0].strip().replace('"', "").replace("'", "")
+            if inside + name == key or (key.startswith(inside + name + ".") and "{" in stripped):
+                return at
+    return start
 
 
 def _flat(tree: Values) -> Values:

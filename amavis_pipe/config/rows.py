@@ -6,7 +6,7 @@ from typing import Any
 from amavis_pipe import settings
 from amavis_pipe.config import clamav
 from amavis_pipe.config.clamav import clamd_row
-from amavis_pipe.config.schema import ROW_OPTIONS
+from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.scan.table import ROWS
 
 Values = dict[str, Any]

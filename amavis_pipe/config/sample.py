@@ -6,7 +6,10 @@
 import sys
 from typing import Any
 
-from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS, Option
+from amavis_pipe.config.categories import SAME
+from amavis_pipe.config.rowoptions import ROW_OPTIONS
+from amavis_pipe.config.schema import OPTIONS, SECTIONS
+from amavis_pipe.config.types import Option
 
 HEAD = """\
 # Settings of amavis-pipe. Every option is shown with its default; take the "#" away to change one.
@@ -31,6 +34,8 @@ def sample(given: dict[str, Any] | None = None) -> str:
 
 def _lines(option: Option, given: dict[str, Any]) -> list[str]:
     name = option.key.rpartition(".")[2]
+    if option.text == SAME and option.key not in given:
+        return [f"#{name} = {toml(option.default)}" + (f"  # {option.amavis}" if option.amavis else "")]
     known = f" (amavisd-new: {option.amavis})" if option.amavis else ""
     head = [f"# {option.text}{known}", f"#   wants {option.type.wants}"]
     if option.key in given:

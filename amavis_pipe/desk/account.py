@@ -3,8 +3,6 @@
 import os
 from typing import TYPE_CHECKING, Any, cast
 
-from amavis_pipe.settings import Settings
-
 if TYPE_CHECKING:
     from amavis_pipe.record import Json
 
@@ -31,7 +29,7 @@ class Paint:
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self._on else text
 
 
-def text(made: "dict[str, Json]", settings: Settings, paint: Paint) -> str:
+def text(made: "dict[str, Json]", paint: Paint) -> str:
     """The account of a record, for a person; several lines, no line end at the last."""
     entry = cast("dict[str, Any]", made)
     lines = [paint("bold", f"{entry['source']}: {entry['size']:,} bytes, sha256 {entry['sha256'][:16]}…")]
@@ -43,7 +41,7 @@ def text(made: "dict[str, Json]", settings: Settings, paint: Paint) -> str:
     lines += ["", paint("bold", "findings"), *_findings(entry, paint)]
     lines += ["", paint("bold", "scanners"), *_scanners(entry)]
     lines += ["", paint("bold", "limits"), *_limits(entry)]
-    lines += ["", paint("bold", "verdict"), *_verdict(entry, settings, paint)]
+    lines += ["", paint("bold", "verdict"), *_verdict(entry, paint)]
     return "\n".join(lines)
 
 
@@ -89,14 +87,12 @@ def _limits(entry: dict[str, Any]) -> list[str]:
     return [f"  unpacked {limits['used_bytes']:,} of {limits['quota_bytes']:,} bytes allowed; {hit}"]
 
 
-def _verdict(entry: dict[str, Any], settings: Settings, paint: Paint) -> list[str]:
+def _verdict(entry: dict[str, Any], paint: Paint) -> list[str]:
     label = entry["verdict"]
     rows = ["  " + paint(LABEL_COLOURS.get(label, "yellow"), label)]
     for action in entry["actions"]:
         to = ", ".join(action["recipients"]) or "all recipients"
         rows.append(f"  would {MEANING[action['action']]} for {to}: {action['reason']}")
-    category = settings.infected if label == "infected" else settings.unchecked
-    if label != "clean" and category.quarantine and settings.quarantine:
-        rows.append(f"  would keep a copy in {settings.quarantine.decode('utf-8', 'replace')}")
+    rows += [f"  would keep a copy: {place}" for place in entry["quarantined"]]
     took = entry["ms"].get("total", 0.0)
     return [*rows, paint("dim", f"  {took:.1f} ms, cache {entry['cache']}; nothing was sent or stored")]

@@ -5,9 +5,10 @@ from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config import load
+from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rows import known as known_rows
 from amavis_pipe.config.sample import sample, toml
-from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS
+from amavis_pipe.config.schema import OPTIONS, SECTIONS
 from amavis_pipe.text import readable
 
 ROW_FIELDS = ("name", "via", "at", "how", "timeout", "retry", "sees", "kinds", "backup_of")

@@ -16,6 +16,7 @@ from time import gmtime, strftime, time
 from amavis_pipe.desk import progress, site, store
 from amavis_pipe.desk.table import amount, counted
 from amavis_pipe.model import SpoolTrouble
+from amavis_pipe.quarantine import folder_of
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import readable
 
@@ -54,7 +55,10 @@ class Pruning:
         stages = {
             "cache": (self._state + b"/cache", self._cache),
             "journal": (self._state + b"/journal", self._journal),
-            "quarantine": (self._settings.quarantine, self._quarantine),
+            "quarantine": (
+                folder_of(self._settings.state, self._settings.values["quarantine.place"]),
+                self._quarantine,
+            ),
             "work": (self._state + b"/work", self._work),
             "state": (self._state, self._temporaries),
         }

@@ -118,7 +118,7 @@ def _record(found: Opened, here: site.Site, reading: str) -> str:
         return examine_file(raw, (name,) if name else (), mail, settings, here.cache)
 
     source = readable(found.path) if found.path != files.STDIN else "stdin"
-    return to_json(judged(source, raw, look, Envelope(), here, begun)[0])
+    return to_json(judged(source, raw, look, Envelope(), here, begun, mail)[0])
 
 
 def reading_of(found: Opened, raw: Blob, wanted: str, formats: Formats) -> str:

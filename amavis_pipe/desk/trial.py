@@ -11,8 +11,9 @@ from amavis_pipe.desk import account, site
 from amavis_pipe.examine import Examination, examine
 from amavis_pipe.exits import DONE, REJECTED, TRY_AGAIN
 from amavis_pipe.model import Envelope, Trouble
-from amavis_pipe.policy import Verdict
+from amavis_pipe.policy import Decision
 from amavis_pipe.record import record, to_json
+from amavis_pipe.settings import Settings
 from amavis_pipe.spool import Blob
 from amavis_pipe.text import readable
 
@@ -35,13 +36,13 @@ def run(found: Arguments) -> int:
     def look() -> Examination:
         return examine(mail, here.settings, here.cache)
 
-    made, verdict = judged("stdin", mail.raw, look, envelope, here, begun)
+    made, decision = judged("stdin", mail.raw, look, envelope, here, begun, mail)
     if b"json" in found.switches:
         print(to_json(made))
     else:
-        print(account.text(made, here.settings, account.Paint(sys.stdout.isatty())))
+        print(account.text(made, account.Paint(sys.stdout.isatty())))
     tell("nothing was sent, stored in the quarantine or notified")
-    return status(verdict)
+    return status(decision, here.settings)
 
 
 def judged(
@@ -51,29 +52,51 @@ def judged(
     envelope: Envelope,
     here: site.Site,
     begun: float,
-) -> "tuple[dict[str, Json], Verdict | None]":
-    """The record of what `look` finds, and the verdict; None, and trouble in the record, where it fails."""
-    queue_id = readable(envelope.queue_id) or None
+    mail: intake.Mail | None = None,
+) -> "tuple[dict[str, Json], Decision | None]":
+    """The record of what `look` finds, and the decision; None, and trouble in the record, where it fails.
+
+    `mail` is what was read, if it is a mail.
+    """
     sha256 = raw.sha256()
+    message_id = mail.message_id if mail else b""
     try:
         examination = look()
     except Trouble as trouble:
         times = {"total": (perf_counter() - begun) * 1000}
-        return record(source, queue_id, raw.size, sha256, None, None, [str(trouble)], times), None
-    verdict = policy.decide(examination.facts, envelope, here.settings)
+        return record(source, envelope, raw.size, sha256, None, None, [str(trouble)], times), None
+    decision = policy.decide(examination.facts, envelope, here.settings, mail)
     examination.times["total"] = (perf_counter() - begun) * 1000
     facts, times, cached = examination.facts, examination.times, examination.cached
-    made = record(source, queue_id, raw.size, sha256, facts, verdict, [], times, cached)
-    return made, verdict
+    made = record(
+        source,
+        envelope,
+        raw.size,
+        sha256,
+        facts,
+        decision,
+        [],
+        times,
+        cached,
+        (),
+        message_id,
+        _kept(decision),
+    )
+    return made, decision
 
 
-def status(verdict: Verdict | None) -> int:
+def status(decision: Decision | None, settings: Settings) -> int:
     """What the filter form would leave with."""
-    if verdict is None or verdict.action == "defer":
+    if decision is None or any(verdict.action == "defer" for verdict in decision.verdicts):
         return TRY_AGAIN
-    if verdict.action == "bounce" and verdict.label != "infected":
-        return REJECTED
-    return DONE
+    if any(verdict.action != "bounce" or verdict.label == "infected" for verdict in decision.verdicts):
+        return DONE
+    return DONE if settings.bounces == "own" else REJECTED
+
+
+def _kept(decision: Decision) -> list[str]:
+    """The places where copies would be kept."""
+    return list(dict.fromkeys(verdict.place for verdict in decision.verdicts if verdict.place))
 
 
 def _introduce(here: site.Site, tell: "object", quiet: bool) -> None:

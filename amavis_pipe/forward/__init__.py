@@ -29,18 +29,27 @@ FIRST_LINE = 1000
 
 
 class Message:
-    """A mail with `lines` (without line ends) on top, less its fields named `remove` (lower case, or b"").
+    """A mail with `lines` (without line ends) on top, less its fields named in `remove` (lower case).
+
+    `subject_tag` is put before the subject's text, if it isn't there; the mail without one gets a subject.
 
     Reads like a Blob: its bytes are put together each time they are asked for, so that a large mail is
     not copied.
     """
 
-    __slots__ = ("_lines", "_mail", "_remove")
+    __slots__ = ("_lines", "_mail", "_remove", "_subject_tag")
 
-    def __init__(self, mail: "Mail", lines: list[bytes], remove: bytes = b"") -> None:
+    def __init__(
+        self,
+        mail: "Mail",
+        lines: list[bytes],
+        remove: tuple[bytes, ...] = (),
+        subject_tag: bytes = b"",
+    ) -> None:
         self._mail = mail
         self._lines = lines
         self._remove = remove
+        self._subject_tag = subject_tag
 
     def chunks(self) -> "Iterator[bytes]":
         """The bytes in order; those of a small mail in one piece."""
@@ -69,11 +78,20 @@ class Message:
         if head.startswith(b"From "):
             at = head.find(b"\n") + 1  # an mbox line stays first: sendmail(1) drops it only there
             yield head[:at]
-        yield _added(self._lines, head[at:])
-        for field in mail.head.fields:
-            if self._remove and field.name == self._remove:
+        tag, fields = self._subject_tag, mail.head.fields
+        if tag and not any(field.name == b"subject" for field in fields):
+            yield _added([*self._lines, b"Subject: " + tag], head[at:])
+            tag = b""
+        else:
+            yield _added(self._lines, head[at:])
+        for field in fields if self._remove or tag else ():
+            if field.name in self._remove:
                 yield head[at : field.start]
                 at = field.end
+            elif tag and field.name == b"subject":
+                yield head[at : field.start] + _tagged(head[field.start : field.end], tag)
+                at = field.end
+                tag = b""
         yield from mail.raw.chunks(at, CHUNK)
 
 
@@ -115,6 +133,14 @@ def submit(
 
         sendmail.submit(message, envelope.sender, recipients, folder, before, timeout)
     return receipt
+
+
+def _tagged(field: bytes, tag: bytes) -> bytes:
+    """The subject field with the tag before its text; as it is if the tag is there already."""
+    name, colon, text = field.partition(b":")
+    if text.lstrip().startswith(tag):
+        return field
+    return name + colon + b" " + tag + (text if text.startswith((b" ", b"\t", b"\r", b"\n")) else b" " + text)
 
 
 def _added(lines: list[bytes], head: bytes) -> bytes:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from amavis_pipe import settings
 from amavis_pipe.config import clamav, load
-from amavis_pipe.config.schema import OPTIONS, ROW_OPTIONS, SECTIONS
+from amavis_pipe.config.rowoptions import ROW_OPTIONS
+from amavis_pipe.config.schema import OPTIONS, SECTIONS
 from amavis_pipe.settings import Settings, SettingsError
 
 MIB = 1 << 20

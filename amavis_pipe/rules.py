@@ -1,0 +1,159 @@
+"""Which options are in force for whom: the site's rules looked up for one envelope. Pure; lean, since loaded
+for every mail where there are rules.
+
+Of the rules that hold for a recipient, each option comes from the first that names it (config/rules.py).
+"""
+
+from _socket import AF_INET, AF_INET6, inet_pton
+
+from amavis_pipe.settings import Profile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from amavis_pipe.model import Envelope
+    from amavis_pipe.settings import Rule, Settings
+
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+"""How an IPv6 address begins that stands for an IPv4 one (RFC 4291 2.5.5.2)."""
+
+
+def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, tuple[bytes, ...]]]:
+    """The options in force, each with the recipients for whom they are; in the recipients' order."""
+    delimiter: bytes = settings.values["recipient_delimiter"]
+    sender, client = keys(envelope.sender, delimiter), _packed(envelope.client_address)
+    groups: dict[tuple[int, ...], list[bytes]] = {}
+    shared = {
+        number for number, rule in enumerate(settings.rules) if _holds(rule, None, sender, client, envelope)
+    }
+    for recipient in envelope.recipients or (b"",):
+        names = keys(recipient, delimiter)
+        held = tuple(
+            number
+            for number in sorted(shared)
+            if _holds(settings.rules[number], names, sender, client, envelope)
+        )
+        groups.setdefault(held, []).append(recipient)
+    return [
+        (_profile(settings, held), tuple(recipients) if envelope.recipients else ())
+        for held, recipients in groups.items()
+    ]
+
+
+def keys(address: bytes, delimiter: bytes = b"+") -> list[bytes]:
+    """The words under which an address is looked up, the most exact first.
+
+    `Me+x@Sub.Example.org`: me+x@sub.example.org, me@sub.example.org, me+x@, me@, sub.example.org,
+    .sub.example.org, .example.org, .org, "."
+    """
+    if not address:
+        return [b"<>", b"."]
+    local, at, domain = _lower(address).rpartition(b"@")
+    if not at:
+        local, domain = domain, b""
+    # an extension of a mailing list's owner- or of a VERP sender is no extension of ours: only + and its like
+    plain = local.partition(delimiter)[0] if delimiter and local.partition(delimiter)[0] else local
+    locals_ = [local] if plain == local else [local, plain]
+    found = [one + b"@" + domain for one in locals_] if at else []
+    found += [one + b"@" for one in locals_]
+    if domain:
+        found.append(domain)
+        parts = domain.split(b".")
+        found += [b"." + b".".join(parts[at:]) for at in range(min(len(parts), 64))]
+    return [*found, b"."]
+
+
+def is_among(address: bytes, entries: bytes, delimiter: bytes = b"+") -> bool:
+    """Whether an address is in compiled entries (config/maps.py)."""
+    return bool(entries) and _has(entries, keys(address, delimiter))
+
+
+def by_domain(table: "bytes | dict[bytes, bytes]", address: bytes, delimiter: bytes = b"+") -> bytes:
+    """What a table says of an address: of the most exact of its keys; the one word if it is no table."""
+    if isinstance(table, bytes):
+        return table
+    return next((table[key] for key in keys(address, delimiter) if key in table), b"")
+
+
+def extended(recipients: tuple[bytes, ...], extension: bytes, settings: "Settings") -> tuple[bytes, ...]:
+    """The addresses with that extension in place of one they have; those that aren't local as they are."""
+    delimiter: bytes = settings.values["recipient_delimiter"]
+    local: bytes = settings.values["local"]
+    return tuple(
+        _with_extension(one, extension, delimiter) if delimiter and is_among(one, local, delimiter) else one
+        for one in recipients
+    )
+
+
+def _with_extension(address: bytes, extension: bytes, delimiter: bytes) -> bytes:
+    """me+old@example.org -> me+virus@example.org; a quoted local part stays as it is."""
+    local, at, domain = address.rpartition(b"@")
+    plain = local.partition(delimiter)[0]
+    if not at or not plain or b'"' in local:
+        return address
+    return plain + delimiter + extension + at + domain
+
+
+def _profile(settings: "Settings", held: tuple[int, ...]) -> Profile:
+    if not held:
+        return settings.profile
+    wanted: dict[str, Any] = {}
+    for number in held:
+        for key, value in settings.rules[number][2].items():
+            wanted.setdefault(key, value)
+    return Profile(settings.values, wanted)
+
+
+def _holds(
+    rule: "Rule",
+    recipient: list[bytes] | None,
+    sender: list[bytes],
+    client: bytes,
+    envelope: "Envelope",
+) -> bool:
+    """Whether all conditions of a rule hold; those on the recipient are left out if it is None."""
+    for kind, matched in rule[1]:
+        if kind == "client":
+            if not _is_from(client, envelope.sasl_username, *matched):
+                return False
+        elif kind == "sender":
+            if not _has(matched, sender):
+                return False
+        elif recipient is not None and not _has(matched, recipient):
+            return False
+    return True
+
+
+def _has(entries: bytes, names: list[bytes]) -> bool:
+    return any(b"\n" + name + b"\n" in entries for name in names)
+
+
+def _is_from(client: bytes, user: bytes, users: bytes, nets: tuple[tuple[bytes, int], ...]) -> bool:
+    if user and users and (b"\n.\n" in users or (b"\n" not in user and b"\n" + user + b"\n" in users)):
+        return True
+    return bool(client) and any(
+        len(net) == len(client) and _begins_alike(net, client, bits) for net, bits in nets
+    )
+
+
+def _begins_alike(net: bytes, client: bytes, bits: int) -> bool:
+    rest = len(net) * 8 - bits
+    return int.from_bytes(net, "big") >> rest == int.from_bytes(client, "big") >> rest
+
+
+def _packed(address: bytes) -> bytes:
+    """The address in binary, an IPv4 one also if it is written as IPv6; b"" for what is none ("unknown")."""
+    text = address.decode("ascii", "replace").strip("[]").removeprefix("IPv6:")
+    try:
+        packed: bytes = inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except (OSError, ValueError):
+        return b""
+    return packed[12:] if packed.startswith(_MAPPED) else packed
+
+
+def _lower(address: bytes) -> bytes:
+    """Lower case as the settings were made: Unicode's where it is UTF-8."""
+    if address.isascii():
+        return address.lower()
+    return address.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
