@@ -179,10 +179,10 @@ def signatures_status(config: bytes | None, as_json: bool) -> int:
     return command.status(config, as_json)
 
 
-@commands.group(short_help="Show or test the settings.")
+@commands.group(short_help="Show, test or import settings.")
 @_config
 def config(_: bytes | None) -> None:
-    """Show or test the settings."""
+    """Show or test the settings; make them from an amavisd.conf."""
 
 
 @config.command("show")
@@ -214,6 +214,24 @@ def config_test(config: bytes | None, file: str | None) -> int:
     from amavis_pipe.desk import config as command
 
     return command.test(os.path.abspath(os.fsencode(file)) if file else config)
+
+
+@config.command("import")
+@_config
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", metavar="FILE", help="Write there; default: to standard output.")
+@click.option("--force", is_flag=True, help="Replace that file if it is there.")
+def config_import(_: bytes | None, files: tuple[str, ...], output: str | None, force: bool) -> int:
+    """Make settings from an amavisd.conf, which is read, not run.
+
+    Several files are read one after the other, as in Debian's conf.d. What could not be carried over is
+    listed on standard error, with its line and why.
+
+    Status: 0 all carried over, 1 something left out, 2 trouble.
+    """
+    from amavis_pipe.desk import importing as command
+
+    return command.run([os.fsencode(file) for file in files], os.fsencode(output) if output else None, force)
 
 
 @commands.group(short_help="Show or empty the cache.")

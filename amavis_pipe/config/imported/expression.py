@@ -1,0 +1,362 @@
+"""The value of an expression in a settings file in Perl, as far as it can be told without running it.
+
+    one    = sum { "." sum } ; sum = product { ("+" | "-") product } ; product = term { ("*" | "/") term }
+    many   = [ one { ("," | "=>") one } ]
+    term   = text | number | words | pattern | variable | "\\" term | "-" term | "(" many ")" | "[" many "]"
+           | "{" many "}" | word [ "(" many ")" ]
+
+What is more than that is Unknown, or CannotTell where nothing of the statement makes sense then.
+"""
+
+import re
+from typing import Protocol
+
+from amavis_pipe.config.imported.perl import Token
+from amavis_pipe.config.imported.values import FileMap, Pattern, Patterns, Ref, Unknown, Value
+
+DEEPEST = 40
+LONGEST_RANGE = 10_000
+_CONSTANTS: dict[str, Value] = {
+    "undef": None,
+    "D_DISCARD": "discard",
+    "D_PASS": "pass",
+    "D_BOUNCE": "bounce",
+    "D_REJECT": "bounce",
+    "D_TEMPFAIL": "defer",
+}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "a": "\a", "f": "\f", "b": "\b"}
+_IN_TEXT = re.compile(
+    r"\\x\{([0-9A-Fa-f]{1,6})\}|\\x([0-9A-Fa-f]{1,2})|\\([0-7]{3})|\\(.)"
+    r"|([$@])(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*(?:::\w+)*))(\[|\{|->)?",
+    re.S,
+)
+_NUMERIC = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)")
+
+
+class CannotTell(Exception):
+    """A statement that can't be told without running it: why."""
+
+
+class Variables(Protocol):
+    """What knows the variables set before."""
+
+    def value(self, name: str) -> Value:
+        """A variable's value, Unknown if it has none."""
+
+
+class Expression:
+    """Reads the tokens of one expression."""
+
+    def __init__(self, words: list[Token], variables: Variables) -> None:
+        self._words = words
+        self._at = 0
+        self._depth = 0
+        self._variables = variables
+
+    def one(self) -> Value:
+        """A single value; a list in brackets stands for itself, one in parentheses for its last value."""
+        value = self._one()
+        self._end()
+        return (
+            value[-1] if isinstance(value, _Flat) and value else None if isinstance(value, _Flat) else value
+        )
+
+    def many(self) -> list[Value]:
+        """The values of a list; lists in parentheses and arrays in it are part of it."""
+        values = self._many("")
+        self._end()
+        return values
+
+    def key(self) -> str:
+        """The key of a hash's element: a word stands for itself."""
+        words = [word for word in self._words if word.text != "+" or word.kind != "operator"]
+        if len(words) == 1 and words[0].kind in ("word", "text", "number", "mixed"):
+            return words[0].text
+        raise CannotTell("its key can't be told")
+
+    def _end(self) -> None:
+        if self._at < len(self._words):
+            raise CannotTell(f'"{self._words[self._at].text[:20]}" would have to be run')
+
+    def _is(self, *texts: str) -> bool:
+        return (
+            self._at < len(self._words)
+            and self._words[self._at].kind == "operator"
+            and self._words[self._at].text in texts
+        )
+
+    def _many(self, closing: str) -> list[Value]:
+        """Values up to the closing sign, or to the end; the sign is passed."""
+        values: list[Value] = []
+        while self._at < len(self._words) and not (closing and self._is(closing)):
+            if self._is(",", "=>"):
+                self._at += 1
+                continue
+            value = self._one()
+            if isinstance(value, _Flat):
+                values.extend(value)
+            else:
+                values.append(value)
+            if not self._is(",", "=>") and not (closing and self._is(closing)):
+                break
+        if closing:
+            if not self._is(closing):
+                self._fail()
+            self._at += 1
+        return values
+
+    def _fail(self) -> None:
+        shown = self._words[self._at].text[:20] if self._at < len(self._words) else "its end"
+        raise CannotTell(f'"{shown}" would have to be run')
+
+    def _one(self) -> Value:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise CannotTell("it is nested too deep")
+        value = self._sum()
+        while self._is("."):
+            self._at += 1
+            value = _joined(value, self._sum())
+        if self._is(".."):
+            self._at += 1
+            value = _ranged(value, self._sum())
+        if self._at < len(self._words) and not self._is(",", "=>", ")", "]", "}"):
+            self._pass_value()
+            value = Unknown("an expression would have to be run")
+        self._depth -= 1
+        return value
+
+    def _pass_value(self) -> None:
+        """To the end of a value that can't be told: the next comma, or what closes the list that it is in."""
+        depth = 0
+        while self._at < len(self._words):
+            if not depth and self._is(",", "=>", ")", "]", "}"):
+                return
+            depth += self._is("(", "[", "{") - self._is(")", "]", "}")
+            self._at += 1
+
+    def _sum(self) -> Value:
+        value = self._product()
+        while self._is("+", "-"):
+            sign = self._next().text
+            value = _reckoned(sign, value, self._product())
+        return value
+
+    def _product(self) -> Value:
+        value = self._term()
+        while self._is("*", "/"):
+            sign = self._next().text
+            value = _reckoned(sign, value, self._term())
+        return value
+
+    def _next(self) -> Token:
+        if self._at >= len(self._words):
+            raise CannotTell("it ends too soon")
+        self._at += 1
+        return self._words[self._at - 1]
+
+    def _term(self) -> Value:
+        word = self._next()
+        if word.kind in ("scalar", "array", "hash"):
+            return self._variable(word)
+        if word.kind in ("operator", "word"):
+            return self._operator(word) if word.kind == "operator" else self._word(word)
+        return self._constant(word)
+
+    def _constant(self, word: Token) -> Value:
+        made: Value = Unknown(f'"{word.text[:20]}" would have to be run')
+        if word.kind == "text":
+            made = re.sub(r"\\([\\'])", r"\1", word.text)
+        elif word.kind == "mixed":
+            made = interpolated(word.text, self._variables)
+        elif word.kind == "words":
+            made = _Flat(word.text.split())
+        elif word.kind == "number":
+            made = _number(word.text)
+        elif word.kind == "pattern":
+            made = Pattern(word.text, word.flags)
+        return made
+
+    def _operator(self, word: Token) -> Value:
+        if word.text == "(":
+            return _Flat(self._many(")"))
+        if word.text == "[":
+            return self._many("]")
+        if word.text == "{":
+            return paired(self._many("}"))
+        if word.text in ("-", "+", "\\"):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise CannotTell("it is nested too deep")
+            value = self._reference() if word.text == "\\" else self._term()
+            self._depth -= 1
+            return _reckoned("-", 0, value) if word.text == "-" else value
+        self._at -= 1
+        self._fail()
+        return None
+
+    def _reference(self) -> Value:
+        if self._at < len(self._words) and self._words[self._at].kind in ("scalar", "array", "hash"):
+            word = self._next()
+            return Ref({"scalar": "$", "array": "@", "hash": "%"}[word.kind] + word.text)
+        if self._at < len(self._words) and self._words[self._at].kind == "sub":
+            return Ref("&" + self._next().text)
+        value = self._term()
+        return list(value) if isinstance(value, _Flat) else value
+
+    def _variable(self, word: Token) -> Value:
+        if self._is("{", "[", "->"):
+            self._pass_over()
+            return Unknown("an element of a variable would have to be looked up")
+        sign = {"scalar": "$", "array": "@", "hash": "%"}[word.kind]
+        value = self._variables.value(sign + word.text)
+        if word.kind == "array" and isinstance(value, list):
+            return _Flat(value)
+        if word.kind == "hash" and isinstance(value, dict):
+            return _Flat(item for pair in value.items() for item in pair)
+        return value
+
+    def _word(self, word: Token) -> Value:
+        name = word.text
+        if name in _CONSTANTS:
+            if self._is("("):
+                self._parenthesis()
+            return _CONSTANTS[name]
+        if self._is("=>") or name.startswith("CC_"):
+            return name.split("::")[-1]
+        if name in ("new_RE", "Amavis::Lookup::RE"):
+            return patterns(self._parenthesis())
+        if name in ("read_hash", "read_array", "Opaque", "new_SQL"):
+            inner = self._parenthesis()
+            if name == "Opaque":
+                return inner[0] if len(inner) == 1 else Unknown(f"{name} would have to be run")
+            if inner and isinstance(inner[-1], str):
+                return FileMap(inner[-1])
+        self._pass_over()
+        return Unknown(f"{name[:30]} would have to be run")
+
+    def _pass_over(self) -> None:
+        """Past what belongs to a call or to an element: brackets with all in them, and arrows."""
+        depth = 0
+        while self._at < len(self._words):
+            word = self._words[self._at]
+            is_sign = word.kind == "operator"
+            if not depth and not (is_sign and word.text in ("(", "[", "{", "->")):
+                return
+            depth += (is_sign and word.text in ("(", "[", "{")) - (is_sign and word.text in (")", "]", "}"))
+            self._at += 1
+
+    def _parenthesis(self) -> list[Value]:
+        if not self._is("("):
+            return []
+        self._at += 1
+        return self._many(")")
+
+
+class _Flat(list[Value]):
+    """A list that becomes part of the one it stands in."""
+
+
+def paired(values: list[Value]) -> Value:
+    """The hash of keys and values in turn."""
+    if len(values) % 2:
+        return Unknown("a hash with a key and no value")
+    return {
+        str(key) if isinstance(key, (str, int, float)) else "": value
+        for key, value in zip(values[::2], values[1::2], strict=True)
+    }
+
+
+def patterns(values: list[Value]) -> Value:
+    """What new_RE makes: each value an expression, or a list of one and what its match means."""
+    pairs: list[tuple[Pattern, Value]] = []
+    for value in values:
+        if isinstance(value, Pattern):
+            pairs.append((value, 1))
+        elif isinstance(value, list) and len(value) == 2 and isinstance(value[0], Pattern):
+            pairs.append((value[0], value[1]))
+        elif isinstance(value, Unknown):
+            return value
+        else:
+            return Unknown("new_RE with something that is no expression")
+    return Patterns(tuple(pairs))
+
+
+def interpolated(text: str, variables: Variables) -> Value:
+    """A text in double quotes, its variables replaced; Unknown if one isn't known."""
+    missing: list[Unknown] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        wide, short, octal, plain, sign, braced, bare, more = match.groups()
+        if wide or short or octal:
+            code = int(wide or short, 16) if wide or short else int(octal, 8)
+            return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
+        if plain is not None:
+            return _ESCAPES.get(plain, plain)
+        value = variables.value(sign + (braced or bare))
+        if sign == "@" and isinstance(value, Unknown):
+            return match[0]  # an address that somebody forgot to escape
+        if more in ("{", "->") or not isinstance(value, (str, int, float)):
+            missing.append(value if isinstance(value, Unknown) else Unknown(f"{match[0]} is no text"))
+            return ""
+        return f"{value}{more or ''}"
+
+    result = _IN_TEXT.sub(replaced, text)
+    return missing[0] if missing else result
+
+
+def _number(text: str) -> Value:
+    bare = text.replace("_", "").lower()
+    try:
+        if bare.startswith(("0x", "0b")):
+            return int(bare, 0)
+        if bare.isdigit():
+            return (
+                int(bare, 8)
+                if len(bare) > 1 and bare[0] == "0" and set(bare) <= set("01234567")
+                else int(bare[:40])
+            )
+        return float(bare)
+    except ValueError:
+        return Unknown(f"{text[:20]} is no number")
+
+
+def _numeric(value: Value) -> float | int | None:
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, _Flat) and len(value) == 1:
+        return _numeric(value[0])
+    if isinstance(value, str) and (match := _NUMERIC.match(value[:40])):
+        return float(match[0]) if "." in match[0] else int(match[0])
+    return None
+
+
+def _reckoned(sign: str, left: Value, right: Value) -> Value:
+    for one in (left, right):
+        if isinstance(one, Unknown):
+            return one
+    a, b = _numeric(left), _numeric(right)
+    if a is None or b is None:
+        return Unknown("it reckons with something that is no number")
+    try:
+        result = a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+    except (ArithmeticError, ValueError):
+        return Unknown("a sum that has no result")
+    if abs(result) > 1e15:
+        return Unknown("a number beyond all measure")
+    return int(result) if result == int(result) else result
+
+
+def _ranged(first: Value, last: Value) -> Value:
+    if type(first) is int and type(last) is int and last - first < LONGEST_RANGE:
+        return _Flat(range(first, last + 1))
+    return Unknown("a range that is no list of numbers")
+
+
+def _joined(left: Value, right: Value) -> Value:
+    for one in (left, right):
+        if isinstance(one, Unknown):
+            return one
+    if not isinstance(left, (str, int, float)) or not isinstance(right, (str, int, float)):
+        return Unknown("it joins something that is no text")
+    return f"{left}{right}"

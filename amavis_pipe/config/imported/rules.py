@@ -1,0 +1,216 @@
+"""amavisd's lookups by recipient and by sender, as [[recipient]] and [[sender]] tables and options of ours.
+
+`@virus_lovers_maps` and its kin; where one isn't given, the older variables that it stands for, as in
+(\\%virus_lovers, \\@virus_lovers_acl, \\$virus_lovers_re).
+"""
+
+from typing import Any
+
+from amavis_pipe.config.imported import lookups
+from amavis_pipe.config.imported.assigned import Assigned
+from amavis_pipe.config.imported.files import Files
+from amavis_pipe.config.imported.lookups import Options, Table
+from amavis_pipe.config.imported.result import Result
+from amavis_pipe.config.imported.values import FileMap, Given, Ref, Unknown, Value, Where
+
+BYPASS = {
+    "bypass_virus_checks": "infected",
+    "bypass_banned_checks": "banned",
+    "bypass_header_checks": "bad-header",
+    "bypass_spam_checks": "spam",
+}
+LOVERS = {
+    "virus_lovers": "infected",
+    "banned_files_lovers": "banned",
+    "unchecked_lovers": "unchecked",
+    "bad_header_lovers": "bad-header",
+    "spam_lovers": "spam",
+}
+SENDERS = {"whitelist_sender": "white", "blacklist_sender": "black"}
+
+
+class Rules:
+    """Works through all of them."""
+
+    def __init__(self, assigned: Assigned, result: Result, files: Files) -> None:
+        self._assigned = assigned
+        self._result = result
+        self._files = files
+
+    def carry(self) -> None:
+        """Put rules and options into the result."""
+        self._local()
+        self._recipients()
+        self._senders()
+        self._scores()
+
+    def bypassed(self) -> set[str]:
+        """Categories that are left out for all recipients."""
+        line = self._result.options.get("bypass")
+        return set(line.value) if line else set()
+
+    def given(self, base: str) -> Given | None:
+        """The variable by which a lookup was given."""
+        for name in (f"@{base}_maps", f"%{base}", f"@{base}_acl", f"${base}_re"):
+            if found := self._assigned.get(name):
+                return found
+        return None
+
+    def values(self, base: str) -> list[tuple[Value, str, Where]]:
+        """The tables of a lookup: each value with its variable and line."""
+        maps = self._assigned.get(f"@{base}_maps")
+        if maps is None:
+            names = (f"%{base}", f"@{base}_acl", f"${base}_re")
+        elif not isinstance(maps.value, list):
+            return [(maps.value, f"@{base}_maps", maps.where)]
+        else:
+            return [self._resolved(value, f"@{base}_maps", maps.where) for value in maps.value]
+        found = [(name, self._assigned.get(name)) for name in names]
+        return [(given.value, name, given.where) for name, given in found if given is not None]
+
+    def _resolved(self, value: Value, name: str, where: Where) -> tuple[Value, str, Where]:
+        if isinstance(value, Ref):
+            given = self._assigned.get(value.name)
+            if given is not None:
+                return given.value, value.name, given.where
+            return None, value.name, where
+        return value, name, where
+
+    def tables(self, base: str) -> list[Table]:
+        """The same as tables; what can't be told is left."""
+        found = []
+        for value, name, where in self.values(base):
+            try:
+                table = Table.of(value, self._files.read)
+            except OSError as error:
+                self._result.leave(where, name, f"{getattr(value, 'path', name)}: {error.strerror}")
+                continue
+            for what in table.refused[:5]:
+                self._result.leave(where, name, f"not carried over from it: {what[:80]}")
+            found.append(table)
+        return found
+
+    def _local(self) -> None:
+        files = [value for value, _, _ in self.values("local_domains") if isinstance(value, FileMap)]
+        tables = self.tables("local_domains")
+        given = self.given("local_domains")
+        if given is None:
+            return
+        words = [file.path for file in files if self._files.fits(file.path)]
+        entries = {entry for table in tables for entry in table.entries} - self._files.covered(words)
+        for entry in sorted(entries):
+            if lookups.is_true(lookups.looked_up(tables, lookups.keys_of(entry))):
+                words.append(entry)
+            else:
+                self._result.leave(given.where, "@local_domains_maps", f"the exception {entry}")
+        if words:
+            self._result.option(("local",), words, given.where, "@local_domains_maps")
+
+    def _recipients(self) -> None:
+        """Bypasses and lovers, and how large mail may be."""
+        bypass = {label: self.tables(base) for base, label in BYPASS.items()}
+        lovers = {label: self.tables(base) for base, label in LOVERS.items()}
+        sizes = self.tables("message_size_limit")
+
+        def options_of(keys: list[str]) -> Options:
+            options: Options = {"bypass": _labels(bypass, keys), "lover": _labels(lovers, keys)}
+            size = lookups.looked_up(sizes, keys)
+            options["oversized.limit"] = size if type(size) is int and size > 0 else None
+            return options
+
+        every = [*bypass.values(), *lovers.values(), sizes]
+        entries = {entry for tables in every for table in tables for entry in table.entries}
+        where = self._first([*BYPASS, *LOVERS, "message_size_limit"])
+        for match, options in lookups.rules(entries, options_of):
+            fields = {key: value for key, value in options.items() if value is not None}
+            if match == ["."]:
+                self._for_all(fields, where)
+            else:
+                self._result.table("recipient", {"match": match, **fields}, where)
+
+    def _for_all(self, fields: dict[str, Any], where: Where) -> None:
+        self._result.option(("bypass",), fields.pop("bypass"), where, "@bypass_…_checks_maps")
+        size = fields.pop("oversized.limit", None)
+        if size is not None:
+            self._result.option(("oversized.limit",), size, where, "@message_size_limit_maps")
+        if fields.get("lover"):
+            self._result.table("recipient", {"match": ["."], **fields}, where)
+
+    def _first(self, bases: list[str]) -> Where:
+        return next((given.where for base in bases if (given := self.given(base))), Where("", 0))
+
+    def _senders(self) -> None:
+        """White- and blacklists; a file is named, so that it can be kept up as before."""
+        for base, word in SENDERS.items():
+            if self._assigned.get(f"@{base.replace('_sender', '_sender')}_maps") is None and not self.given(
+                base
+            ):
+                continue
+            where = self._first([base])
+            paths = [value.path for value, _, _ in self.values(base) if isinstance(value, FileMap)]
+            kept = [path for path in paths if self._files.fits(path)]
+            for path in kept:
+                self._result.table(
+                    "sender",
+                    {"match": [path], "list": word},
+                    where,
+                    "the filter's user must be able to read it",
+                )
+            tables = self.tables(base)
+            entries = {entry for table in tables for entry in table.entries} - self._files.covered(kept)
+            true = [
+                entry
+                for entry in sorted(entries)
+                if lookups.is_true(lookups.looked_up(tables, lookups.keys_of(entry)))
+            ]
+            for entry in sorted(entries - set(true)):
+                self._result.leave(where, f"@{base}_maps", f"the exception {entry}")
+            if true:
+                self._result.table("sender", {"match": true, "list": word}, where)
+
+    def _scores(self) -> None:
+        """@score_sender_maps: for each recipient's entry, tables of senders whose scores are added up."""
+        given = self._assigned.get("@score_sender_maps")
+        if given is None:
+            return
+        name = "@score_sender_maps"
+        for one in given.value if isinstance(given.value, list) else [given.value]:
+            value, _, where = self._resolved(one, name, given.where)
+            if not isinstance(value, dict):
+                self._result.leave(where, name, value.why if isinstance(value, Unknown) else "it is no hash")
+                continue
+            for recipient, tables in value.items():
+                if recipient != "." and not lookups.is_entry(recipient):
+                    self._result.leave(where, name, f"the recipient {recipient[:60]}")
+                    continue
+                self._scored(recipient, tables if isinstance(tables, list) else [tables], name, where)
+
+    def _scored(self, recipient: str, values: list[Value], name: str, where: Where) -> None:
+        tables = []
+        for one in values:
+            try:
+                table = Table.of(self._resolved(one, name, where)[0], self._files.read)
+            except OSError as error:
+                self._result.leave(where, name, f"{getattr(one, 'path', name)}: {error.strerror}")
+                continue
+            for what in table.refused[:5]:
+                self._result.leave(where, name, f"not carried over from it: {what[:80]}")
+            tables.append(table)
+
+        def options_of(keys: list[str]) -> Options:
+            said = [value for table in tables if isinstance(value := table.get(keys), (int, float))]
+            return {"score": round(sum(said), 3) if said else None}
+
+        for match, options in lookups.rules(
+            {entry for table in tables for entry in table.entries}, options_of
+        ):
+            score = options["score"]
+            if score is None or not -1000 <= score <= 1000:
+                self._result.leave(where, name, f"{match[0]}: a score wants a number from -1000 to 1000")
+                continue
+            narrower = {} if recipient == "." else {"recipient": [recipient]}
+            self._result.table("sender", {"match": match, **narrower, "score": score}, where)
+
+
+def _labels(tables: dict[str, list[Table]], keys: list[str]) -> list[str]:
+    return [label for label, several in tables.items() if lookups.is_true(lookups.looked_up(several, keys))]
