@@ -10,14 +10,12 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from amavis_pipe import settings
-from amavis_pipe.config import load
 from amavis_pipe.config.imported import files
 from amavis_pipe.config.imported.assigned import Assigned
 from amavis_pipe.config.imported.carried import Carrier
 from amavis_pipe.config.imported.result import BY_KEY, Result
 from amavis_pipe.config.imported.values import Where
-from amavis_pipe.config.imported.written import written
+from amavis_pipe.config.imported.written import checked
 from amavis_pipe.model import AmavisPipeError
 from amavis_pipe.text import readable
 
@@ -53,13 +51,7 @@ def settings_from(texts: dict[str, str]) -> tuple[str, Result]:
     for name, content in texts.items():
         assigned.file(content, name)
     result = Carrier(assigned, files.Files(files.slurped), _finder(assigned)).carry()
-    text = written(result, list(texts))
-    try:
-        load.parsed(text.encode(), "the result")
-    except settings.SettingsError as error:
-        for fault in error.faults:
-            result.leave(Where("", 0), "the result", f"has a fault, please correct it: {fault}")
-    return text, result
+    return checked(result, list(texts)), result
 
 
 def _finder(assigned: Assigned) -> Callable[[tuple[str, ...]], bool]:

@@ -7,7 +7,7 @@ from amavis_pipe.config.imported.assigned import Assigned
 from amavis_pipe.config.imported.plain import Wrong, plain
 from amavis_pipe.config.imported.result import Result
 from amavis_pipe.config.imported.rules import BYPASS
-from amavis_pipe.config.imported.values import Given, Value
+from amavis_pipe.config.imported.values import Value
 from amavis_pipe.config.maps import clients
 
 _NAMES = {
@@ -90,4 +90,4 @@ def _single(value: Value) -> Value:
 def _is_on(value: Value) -> bool:
     """Whether a lookup says yes to all: [1], or a list that is "."."""
     one = _single(value)
-    return not isinstance(one, (list, dict)) and lookups.is_true(one) or one == ["."]
+    return one == ["."] or (not isinstance(one, (list, dict)) and lookups.is_true(one))

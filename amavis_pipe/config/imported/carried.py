@@ -144,9 +144,7 @@ class Carrier:
             value = value[0]
         if isinstance(value, Ref):
             return
-        if isinstance(value, (list, dict, Unknown)) or (
-            isinstance(value, str) and value.startswith(("sql:", "bsmtp:"))
-        ):
+        if not isinstance(value, (str, int, float, type(None))) or str(value).startswith(("sql:", "bsmtp:")):
             self.result.leave(given.where, name, _why(value))
             return
         key = f"{label}.quarantine"

@@ -1,7 +1,7 @@
 """Which option of ours stands for a plain variable of amavisd.conf, and which need none or stand elsewhere.
 
-The option tables name amavisd's variables, too (`Option.amavis`); what stands here wants more than the value as
-it is, or belongs to an option by several names.
+The option tables name amavisd's variables, too (`Option.amavis`); what stands here wants more than the value
+as it is, or is an option by several names.
 """
 
 import re

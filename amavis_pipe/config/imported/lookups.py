@@ -15,12 +15,13 @@ from amavis_pipe.config.imported.values import FileMap, Patterns, Unknown, Value
 
 MOST = 100_000
 """Entries of all tables together."""
+MOST_DOUBTS = 100
 Options = dict[str, Any]
 
 _EXACT = re.compile(r"\^((?:[\w+=-]|\\.)+@(?:[\w-]|\\[.-])+)\$")
 _DOMAIN = re.compile(r"(?:\^\.\*)?@((?:[\w-]|\\[.-])+)\$")
 _USER = re.compile(r"\^((?:[\w+=-]|\\[.+-])+)@")
-_USERS = re.compile(r"\^\((?:\?:)?([\w+=|-]+)\)@")
+_USERS = re.compile(r"\^\((?:\?:)?((?:[\w+=|-]|\\[.])+)\)@")
 
 
 class Table:
@@ -132,25 +133,46 @@ def is_true(value: Value) -> bool:
 
 
 def rules(
-    entries: Iterable[str], options_of: Callable[[list[str]], Options]
+    entries: Iterable[str], options_of: Callable[[list[str]], Options], doubt: Callable[[str], None]
 ) -> list[tuple[list[str], Options]]:
     """Rules by which each entry has the options that `options_of` gives for it, narrow ones first.
 
-    Left out are those that change nothing.
+    Left out are those that change nothing. `doubt` is told where no rule can say what the tables say.
     """
     known = {entry.lower() for entry in entries}
+    users = sorted(entry for entry in known if entry.endswith("@"))
+    domains = sorted(entry for entry in known if "@" not in entry and entry != ".")
+    if len(users) * len(domains) <= MOST:
+        known |= {user + domain.removeprefix(".") for user in users for domain in domains}
     chosen = {entry: options_of(keys_of(entry)) for entry in known}
+    _doubts(users, domains, chosen, options_of, doubt)
     found: list[tuple[list[str], Options]] = []
     for entry in sorted(known, key=_narrowness):
         options = chosen[entry]
         wider = next((chosen[key] for key in keys_of(entry)[1:] if key in chosen), {})
-        if options == wider or not any(one not in ([], None) for one in [*options.values(), *wider.values()]):
+        stands_alone = not (entry.endswith("@") and domains)
+        is_empty = not any(one not in ([], None) for one in [*options.values(), *wider.values()])
+        if stands_alone and (options == wider or is_empty):
             continue
         if found and found[-1][1] == options and _narrowness(found[-1][0][-1])[:2] == _narrowness(entry)[:2]:
             found[-1][0].append(entry)
         else:
             found.append(([entry], options))
-    return found
+    return found if any(one not in ([], None) for _, options in found for one in options.values()) else []
+
+
+def _doubts(
+    users: list[str],
+    domains: list[str],
+    chosen: dict[str, Options],
+    options_of: Callable[[list[str]], Options],
+    doubt: Callable[[str], None],
+) -> None:
+    """user@ is asked before .example.org; where both say something, that may not be what is wanted."""
+    for user in users[:MOST_DOUBTS]:
+        for domain in [domain for domain in domains if domain.startswith(".")][:MOST_DOUBTS]:
+            if options_of(keys_of(f"{user}\0{domain}")) != chosen[user]:
+                doubt(f"{user} in subdomains of {domain}")
 
 
 def _narrowness(entry: str) -> tuple[int, int, str]:
@@ -177,7 +199,7 @@ def of_pattern(source: str) -> list[str]:
     if match := _USER.fullmatch(source):
         return [_bare(match[1]) + "@"]
     if match := _USERS.fullmatch(source):
-        return [f"{user}@" for user in match[1].split("|") if user]
+        return [f"{_bare(user)}@" for user in match[1].split("|") if user]
     for start in (r"[@.]", r"(^|[@.])", r"(?:^|[@.])", r"@(.*\.)?", r"@(?:.*\.)?", r"[.@]"):
         rest = source.removeprefix(start)
         if rest != source and re.fullmatch(r"(?:[\w-]|\\[.-])+\$", rest):

@@ -4,6 +4,7 @@
 (\\%virus_lovers, \\@virus_lovers_acl, \\$virus_lovers_re).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from amavis_pipe.config.imported import lookups
@@ -121,7 +122,7 @@ class Rules:
         every = [*bypass.values(), *lovers.values(), sizes]
         entries = {entry for tables in every for table in tables for entry in table.entries}
         where = self._first([*BYPASS, *LOVERS, "message_size_limit"])
-        for match, options in lookups.rules(entries, options_of):
+        for match, options in lookups.rules(entries, options_of, self._doubt(where, "@…_maps by recipient")):
             fields = {key: value for key, value in options.items() if value is not None}
             if match == ["."]:
                 self._for_all(fields, where)
@@ -135,6 +136,9 @@ class Rules:
             self._result.option(("oversized.limit",), size, where, "@message_size_limit_maps")
         if fields.get("lover"):
             self._result.table("recipient", {"match": ["."], **fields}, where)
+
+    def _doubt(self, where: Where, name: str) -> Callable[[str], None]:
+        return lambda what: self._result.leave(where, name, f"not as before: {what}")
 
     def _first(self, bases: list[str]) -> Where:
         return next((given.where for base in bases if (given := self.given(base))), Where("", 0))
@@ -201,9 +205,8 @@ class Rules:
             said = [value for table in tables if isinstance(value := table.get(keys), (int, float))]
             return {"score": round(sum(said), 3) if said else None}
 
-        for match, options in lookups.rules(
-            {entry for table in tables for entry in table.entries}, options_of
-        ):
+        entries = {entry for table in tables for entry in table.entries}
+        for match, options in lookups.rules(entries, options_of, self._doubt(where, name)):
             score = options["score"]
             if score is None or not -1000 <= score <= 1000:
                 self._result.leave(where, name, f"{match[0]}: a score wants a number from -1000 to 1000")

@@ -2,14 +2,33 @@
 
 from typing import Any
 
+from amavis_pipe import settings
+from amavis_pipe.config import load
 from amavis_pipe.config.imported.result import Line, Result
-from amavis_pipe.config.imported.values import Where
+from amavis_pipe.config.imported.values import NOWHERE, Where
 from amavis_pipe.config.schema import SECTIONS
 
 HEAD = """\
 # Settings of amavis-pipe, made from {files}
 # by `amavis-pipe config import`. What isn't here has its default: `amavis-pipe config default`.
 """
+
+
+def checked(result: Result, files: list[str]) -> str:
+    """The whole file, less the options by which it would have faults: these are left."""
+    for _ in range(3):
+        text = written(result, files)
+        try:
+            load.parsed(text.encode(), "the result")
+        except settings.SettingsError as error:
+            for fault in error.faults:
+                _, _, told = fault.partition(": ")
+                key, _, why = told.partition(": ")
+                line = result.options.pop(key, None)
+                result.leave(line.where if line else NOWHERE, line.name if line else key, why)
+        else:
+            break
+    return text
 
 
 def written(result: Result, files: list[str]) -> str:
