@@ -254,6 +254,14 @@ def test_spam_options_become_comments_where_there_are_none(monkeypatch):
     assert (1, "$sa_kill_level_deflt") in left
 
 
+def test_an_address_of_notices_is_carried_over_where_there_is_an_option_for_it():
+    _, left, text, _ = imported(
+        "$mailfrom_notify_admin = 'a@example.org'; @whitelist_sender_acl = ('b@example.org');"
+    )
+    assert 'sender = "a@example.org"' in text
+    assert ([] if "\nsender =" in text else [(1, "$mailfrom_notify_admin")]) == left
+
+
 class TestLookups:
     """What a table says of an address is what the rules made of it say."""
 

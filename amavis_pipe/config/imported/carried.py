@@ -54,7 +54,8 @@ class Carrier:
         return self.result
 
     def _plain(self, name: str, given: Given) -> None:
-        keys = known.PLAIN.get(name) or ((_BY_AMAVIS[name],) if name in _BY_AMAVIS else ())
+        named = known.ALIASES.get(name, name)
+        keys = known.PLAIN.get(name) or ((_BY_AMAVIS[named],) if named in _BY_AMAVIS else ())
         if not keys or name in known.BY_HAND:
             return
         given.used = True

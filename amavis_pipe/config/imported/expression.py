@@ -9,13 +9,12 @@ What is more than that is Unknown, or CannotTell where nothing of the statement 
 """
 
 import re
-from typing import Protocol
 
 from amavis_pipe.config.imported.perl import Token
-from amavis_pipe.config.imported.values import FileMap, Pattern, Patterns, Ref, Unknown, Value
+from amavis_pipe.config.imported.reckoned import Variables, interpolated, joined, number, ranged, reckoned
+from amavis_pipe.config.imported.values import FileMap, Flat, Pattern, Patterns, Ref, Unknown, Value
 
 DEEPEST = 40
-LONGEST_RANGE = 10_000
 _CONSTANTS: dict[str, Value] = {
     "undef": None,
     "D_DISCARD": "discard",
@@ -24,24 +23,10 @@ _CONSTANTS: dict[str, Value] = {
     "D_REJECT": "bounce",
     "D_TEMPFAIL": "defer",
 }
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "a": "\a", "f": "\f", "b": "\b"}
-_IN_TEXT = re.compile(
-    r"\\x\{([0-9A-Fa-f]{1,6})\}|\\x([0-9A-Fa-f]{1,2})|\\([0-7]{3})|\\(.)"
-    r"|([$@])(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*(?:::\w+)*))(\[|\{|->)?",
-    re.S,
-)
-_NUMERIC = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)")
 
 
 class CannotTell(Exception):
     """A statement that can't be told without running it: why."""
-
-
-class Variables(Protocol):
-    """What knows the variables set before."""
-
-    def value(self, name: str) -> Value:
-        """A variable's value, Unknown if it has none."""
 
 
 class Expression:
@@ -57,9 +42,7 @@ class Expression:
         """A single value; a list in brackets stands for itself, one in parentheses for its last value."""
         value = self._one()
         self._end()
-        return (
-            value[-1] if isinstance(value, _Flat) and value else None if isinstance(value, _Flat) else value
-        )
+        return value[-1] if isinstance(value, Flat) and value else None if isinstance(value, Flat) else value
 
     def many(self) -> list[Value]:
         """The values of a list; lists in parentheses and arrays in it are part of it."""
@@ -93,7 +76,7 @@ class Expression:
                 self._at += 1
                 continue
             value = self._one()
-            if isinstance(value, _Flat):
+            if isinstance(value, Flat):
                 values.extend(value)
             else:
                 values.append(value)
@@ -116,10 +99,10 @@ class Expression:
         value = self._sum()
         while self._is("."):
             self._at += 1
-            value = _joined(value, self._sum())
+            value = joined(value, self._sum())
         if self._is(".."):
             self._at += 1
-            value = _ranged(value, self._sum())
+            value = ranged(value, self._sum())
         if self._at < len(self._words) and not self._is(",", "=>", ")", "]", "}"):
             self._pass_value()
             value = Unknown("an expression would have to be run")
@@ -139,14 +122,14 @@ class Expression:
         value = self._product()
         while self._is("+", "-"):
             sign = self._next().text
-            value = _reckoned(sign, value, self._product())
+            value = reckoned(sign, value, self._product())
         return value
 
     def _product(self) -> Value:
         value = self._term()
         while self._is("*", "/"):
             sign = self._next().text
-            value = _reckoned(sign, value, self._term())
+            value = reckoned(sign, value, self._term())
         return value
 
     def _next(self) -> Token:
@@ -170,16 +153,16 @@ class Expression:
         elif word.kind == "mixed":
             made = interpolated(word.text, self._variables)
         elif word.kind == "words":
-            made = _Flat(word.text.split())
+            made = Flat(word.text.split())
         elif word.kind == "number":
-            made = _number(word.text)
+            made = number(word.text)
         elif word.kind == "pattern":
             made = Pattern(word.text, word.flags)
         return made
 
     def _operator(self, word: Token) -> Value:
         if word.text == "(":
-            return _Flat(self._many(")"))
+            return Flat(self._many(")"))
         if word.text == "[":
             return self._many("]")
         if word.text == "{":
@@ -190,7 +173,7 @@ class Expression:
                 raise CannotTell("it is nested too deep")
             value = self._reference() if word.text == "\\" else self._term()
             self._depth -= 1
-            return _reckoned("-", 0, value) if word.text == "-" else value
+            return reckoned("-", 0, value) if word.text == "-" else value
         self._at -= 1
         self._fail()
         return None
@@ -202,7 +185,7 @@ class Expression:
         if self._at < len(self._words) and self._words[self._at].kind == "sub":
             return Ref("&" + self._next().text)
         value = self._term()
-        return list(value) if isinstance(value, _Flat) else value
+        return list(value) if isinstance(value, Flat) else value
 
     def _variable(self, word: Token) -> Value:
         if self._is("{", "[", "->"):
@@ -211,9 +194,9 @@ class Expression:
         sign = {"scalar": "$", "array": "@", "hash": "%"}[word.kind]
         value = self._variables.value(sign + word.text)
         if word.kind == "array" and isinstance(value, list):
-            return _Flat(value)
+            return Flat(value)
         if word.kind == "hash" and isinstance(value, dict):
-            return _Flat(item for pair in value.items() for item in pair)
+            return Flat(item for pair in value.items() for item in pair)
         return value
 
     def _word(self, word: Token) -> Value:
@@ -253,10 +236,6 @@ class Expression:
         return self._many(")")
 
 
-class _Flat(list[Value]):
-    """A list that becomes part of the one it stands in."""
-
-
 def paired(values: list[Value]) -> Value:
     """The hash of keys and values in turn."""
     if len(values) % 2:
@@ -280,83 +259,3 @@ def patterns(values: list[Value]) -> Value:
         else:
             return Unknown("new_RE with something that is no expression")
     return Patterns(tuple(pairs))
-
-
-def interpolated(text: str, variables: Variables) -> Value:
-    """A text in double quotes, its variables replaced; Unknown if one isn't known."""
-    missing: list[Unknown] = []
-
-    def replaced(match: re.Match[str]) -> str:
-        wide, short, octal, plain, sign, braced, bare, more = match.groups()
-        if wide or short or octal:
-            code = int(wide or short, 16) if wide or short else int(octal, 8)
-            return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
-        if plain is not None:
-            return _ESCAPES.get(plain, plain)
-        value = variables.value(sign + (braced or bare))
-        if sign == "@" and isinstance(value, Unknown):
-            return match[0]  # an address that somebody forgot to escape
-        if more in ("{", "->") or not isinstance(value, (str, int, float)):
-            missing.append(value if isinstance(value, Unknown) else Unknown(f"{match[0]} is no text"))
-            return ""
-        return f"{value}{more or ''}"
-
-    result = _IN_TEXT.sub(replaced, text)
-    return missing[0] if missing else result
-
-
-def _number(text: str) -> Value:
-    bare = text.replace("_", "").lower()
-    try:
-        if bare.startswith(("0x", "0b")):
-            return int(bare, 0)
-        if bare.isdigit():
-            return (
-                int(bare, 8)
-                if len(bare) > 1 and bare[0] == "0" and set(bare) <= set("01234567")
-                else int(bare[:40])
-            )
-        return float(bare)
-    except ValueError:
-        return Unknown(f"{text[:20]} is no number")
-
-
-def _numeric(value: Value) -> float | int | None:
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, _Flat) and len(value) == 1:
-        return _numeric(value[0])
-    if isinstance(value, str) and (match := _NUMERIC.match(value[:40])):
-        return float(match[0]) if "." in match[0] else int(match[0])
-    return None
-
-
-def _reckoned(sign: str, left: Value, right: Value) -> Value:
-    for one in (left, right):
-        if isinstance(one, Unknown):
-            return one
-    a, b = _numeric(left), _numeric(right)
-    if a is None or b is None:
-        return Unknown("it reckons with something that is no number")
-    try:
-        result = a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
-    except (ArithmeticError, ValueError):
-        return Unknown("a sum that has no result")
-    if abs(result) > 1e15:
-        return Unknown("a number beyond all measure")
-    return int(result) if result == int(result) else result
-
-
-def _ranged(first: Value, last: Value) -> Value:
-    if type(first) is int and type(last) is int and last - first < LONGEST_RANGE:
-        return _Flat(range(first, last + 1))
-    return Unknown("a range that is no list of numbers")
-
-
-def _joined(left: Value, right: Value) -> Value:
-    for one in (left, right):
-        if isinstance(one, Unknown):
-            return one
-    if not isinstance(left, (str, int, float)) or not isinstance(right, (str, int, float)):
-        return Unknown("it joins something that is no text")
-    return f"{left}{right}"

@@ -47,6 +47,14 @@ PLAIN = {
 }
 """By variable: the option, under each name that it may have; the first that there is counts."""
 
+ALIASES = {
+    "$mailfrom_notify_admin": "$mailfrom",
+    "$mailfrom_notify_recip": "$mailfrom",
+    "$mailfrom_notify_sender": "$mailfrom",
+    "$mailfrom_notify_spamadmin": "$mailfrom",
+}
+"""Variables for which the same option stands as for another."""
+
 CATEGORIES = {
     "virus": "infected",
     "banned": "banned",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amavis_pipe.config.imported.values import Where
+from amavis_pipe.config.load import TABLES
 from amavis_pipe.config.schema import OPTIONS
 
 Table = dict[str, Any]
@@ -43,7 +44,7 @@ class Result:
 
         An option that this version lacks becomes a comment.
         """
-        known = next((key for key in keys if key in BY_KEY), None)
+        known = next((key for key in keys if key in BY_KEY and key not in TABLES), None)
         if known is None:
             self.options[keys[0]] = Line(value, where, name, comment, is_planned=True)
             self.leave(where, name, f"this version has no {keys[0]}; it stands there as a comment")

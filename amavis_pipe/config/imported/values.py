@@ -57,6 +57,10 @@ class Ref:
     name: str
 
 
+class Flat(list[Value]):
+    """A list that becomes part of the one it stands in."""
+
+
 @dataclass
 class Given:
     """A variable's value, and where it was given; of a hash, where each key was."""
