@@ -51,6 +51,8 @@ def _judgement(value: Any) -> str:
 
 def _code(text: str) -> str:
     shown = text.replace("\r", "\\r").replace("\n", "\\n")
+    if shown.endswith(" "):  # a literal can't end with one; this means the same
+        shown = shown[:-1] + "[ ]"
     return f"``{shown}``"
 
 

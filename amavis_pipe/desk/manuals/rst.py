@@ -6,6 +6,9 @@ from amavis_pipe.desk.manuals.blocks import Block, Code, Heading, Item, Page, sp
 
 MADE = ".. Made by `python -m amavis_pipe.desk.manual`; not to be changed by hand."
 _LINES = {0: "=", 1: "-", 2: "~"}
+_BEFORE = " '\"([{<-/:"
+_BEHIND = " '\")]}>-/:.,;!?"
+"""What may stand around code and emphasis without a sign between."""
 _MARKS = re.compile(r"([*`|\\_])")
 
 
@@ -33,10 +36,15 @@ def table(title: str, intro: tuple[str, ...], rows: list[tuple[str, ...]]) -> st
 
 def styled(text: str) -> str:
     """A text with its code and emphasis, everything else as it is."""
-    return "".join(
-        f"``{piece}``" if style == "code" else f"*{piece}*" if style else _MARKS.sub(r"\\\1", piece)
-        for style, piece in spans(text)
-    )
+    made, ends_inline = "", False
+    for style, piece in spans(text):
+        if style:
+            parted = made and made[-1] not in _BEFORE
+            made += ("\\ " if parted else "") + (f"``{piece}``" if style == "code" else f"*{piece}*")
+        else:
+            made += ("\\ " if ends_inline and piece[0] not in _BEHIND else "") + _MARKS.sub(r"\\\1", piece)
+        ends_inline = bool(style)
+    return made
 
 
 def _block(block: Block) -> list[str]:

@@ -62,8 +62,8 @@ def _intro() -> list[Block]:
             "has a fault, mail is kept and tried again."
         ),
         Para(
-            'Sizes are numbers of bytes, or such texts as `"100 KiB"`, with B, KiB, MiB, GiB, kB, MB or GB. In '
-            "parentheses stands what amavisd-new calls an option; `amavis-pipe config import` reads an "
+            'Sizes are numbers of bytes, or such texts as `"100 KiB"`, with B, KiB, MiB, GiB, kB, MB or GB. '
+            "In parentheses stands what amavisd-new calls an option; `amavis-pipe config import` reads an "
             "amavisd.conf."
         ),
     ]
