@@ -96,7 +96,7 @@ _LISTEN = (
     "nothing listens here: Postfix starts the filter; take content_filter = …:10024 out of main.cf and "
     "master.cf"
 )
-_MAP = "a [[map]] gets entries by any command, `amavis-pipe config refresh` runs it"
+_MAP = "a [[map]] gets entries by any command, `config refresh` runs it"
 _SPAMD = "it is the spam checker's own setting"
 _UNCHANGED = "mail is passed as it came, its content is never changed"
 _DKIM = "let OpenDKIM or rspamd do it, in Postfix, before or behind the filter"

@@ -178,7 +178,7 @@ def _map() -> list[Block]:
         )
         for key, (kind, default) in rules.MAP_OPTIONS.items()
     ]
-    text = "Entries that a command tells; `amavis-pipe config refresh`, from cron, runs it."
+    text = "Entries that a command tells; `config refresh`, from cron, runs it."
     return [Heading(2, "[[map]]"), Para(text), *items]
 
 
