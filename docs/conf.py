@@ -10,7 +10,7 @@ _VERSION = re.search(
 project = "amavis-pipe"
 release = version = _VERSION[1] if _VERSION else ""
 author = "the authors of amavis-pipe"
-copyright = author  # noqa: A001: Sphinx's name for it
+project_copyright = author
 language = "en"
 html_theme = "furo"
 html_title = f"amavis-pipe {release}"
