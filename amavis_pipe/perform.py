@@ -220,13 +220,14 @@ class Actor:
         places: dict[str, str],
     ) -> None:
         """Tell whom policy wants told, as far as that goes: the mail itself is safe by now."""
-        for verdict in decision.verdicts:
-            if verdict.withheld or verdict.notify_sender or verdict.notify_recipients or verdict.admin:
-                from amavis_pipe import notices
+        wanted = [one for one in decision.verdicts if one.is_told]
+        if wanted and not self.receipts:
+            self.ready()  # nothing is committed yet: the mail may be cut, and comes again
+        for verdict in wanted:
+            from amavis_pipe import notices
 
-                self.told += notices.send(
-                    self, mail, envelope, verdict, facts, places.get(verdict.place, ""), self._settings
-                )
+            kept = places.get(verdict.place, "")
+            self.told += notices.send(self, mail, envelope, verdict, facts, kept, self._settings)
 
     def notify(self, text: bytes, recipients: tuple[bytes, ...], most: float = 3600) -> None:
         """Send a message of our own, under the null sender; ForwardTrouble if that is not possible now."""

@@ -73,6 +73,11 @@ class Verdict:
         self.scanned = True
 
     @property
+    def is_told(self) -> bool:
+        """Whether anybody is told of it."""
+        return bool(self.withheld or self.notify_sender or self.notify_recipients or self.admin)
+
+    @property
     def fate(self) -> tuple[object, ...]:
         """All but the recipients: whoever has the same fares alike."""
         return tuple(getattr(self, name) for name in self.__slots__ if name != "recipients")
@@ -155,6 +160,8 @@ def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail |
         from amavis_pipe.judge import banned
 
         found += banned.findings(facts, settings.banned(rules))
+    if profile.get("list") == "black":
+        found.append(Finding("spam", "blacklisted", "", "policy"))
     if mail is None:
         return found
     limit = profile.get("oversized.limit")
@@ -164,8 +171,6 @@ def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail |
         from amavis_pipe.judge import badheader
 
         found += badheader.findings(mail.raw.head(mail.head.body), profile.get("bad-header.tests"))
-    if profile.get("list") == "black":
-        found.append(Finding("spam", "blacklisted", "", "policy"))
     return found
 
 

@@ -21,7 +21,7 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, tuple[bytes, ...]]]:
     """The options in force, each with the recipients for whom they are; in the recipients' order."""
-    delimiter: bytes = settings.values["recipient_delimiter"]
+    delimiter = settings.delimiter
     sender, client = keys(envelope.sender, delimiter), _packed(envelope.client_address)
     groups: dict[tuple[int, ...], list[bytes]] = {}
     shared = {
@@ -69,6 +69,11 @@ def is_among(address: bytes, entries: bytes, delimiter: bytes = b"+") -> bool:
     return bool(entries) and _has(entries, keys(address, delimiter))
 
 
+def is_local(address: bytes, settings: "Settings") -> bool:
+    """Whether an address is of a domain of the option `local`."""
+    return is_among(address, settings.local, settings.delimiter)
+
+
 def by_domain(table: "bytes | dict[bytes, bytes]", address: bytes, delimiter: bytes = b"+") -> bytes:
     """What a table says of an address: of the most exact of its keys; the one word if it is no table."""
     if isinstance(table, bytes):
@@ -78,10 +83,9 @@ def by_domain(table: "bytes | dict[bytes, bytes]", address: bytes, delimiter: by
 
 def extended(recipients: tuple[bytes, ...], extension: bytes, settings: "Settings") -> tuple[bytes, ...]:
     """The addresses with that extension in place of one they have; those that aren't local as they are."""
-    delimiter: bytes = settings.values["recipient_delimiter"]
-    local: bytes = settings.values["local"]
+    delimiter = settings.delimiter
     return tuple(
-        _with_extension(one, extension, delimiter) if delimiter and is_among(one, local, delimiter) else one
+        _with_extension(one, extension, delimiter) if delimiter and is_local(one, settings) else one
         for one in recipients
     )
 

@@ -110,7 +110,8 @@ def test_who_can_not_want_an_answer_gets_none(settings_of, sender, fields, expec
 
 def test_the_configured_address_is_the_author(settings_of):
     assert (
-        report(settings_of(sender="virus@example.org"))["From"].addresses[0].addr_spec == "virus@example.org"
+        report(settings_of(notices={"sender": "virus@example.org"}))["From"].addresses[0].addr_spec
+        == "virus@example.org"
     )
 
 

@@ -8,6 +8,7 @@ from stand_in import smtpd
 from stand_in.smtpd import unstuffed
 
 from amavis_pipe import intake
+from amavis_pipe.committed import Committed
 from amavis_pipe.config import load
 from amavis_pipe.model import Envelope, Facts, Finding, ForwardTrouble, Trouble
 from amavis_pipe.perform import Actor, Group
@@ -48,13 +49,14 @@ class Site:
     def act(self, found="clean", recipients=(A,), ready=agree, groups=None, queue_id=b"4bQ7", sender=ALICE):
         """How it ends; `receipts` are those of this try."""
         envelope = Envelope(sender, recipients, queue_id)
-        verdict = decide(Facts([], FINDINGS[found], []), envelope, self.settings)
+        facts = Facts([], FINDINGS[found], [])
         mail = intake.of_bytes(MAIL, self.folder)
+        decision = decide(facts, envelope, self.settings, mail)
         actor = Actor(self.settings, ready, monotonic() + 30)
         self.receipts = actor.receipts
         if groups is None:
-            return actor.perform(mail, envelope, verdict)
-        return actor.send_on(mail, envelope, verdict, groups)
+            return actor.perform(mail, envelope, decision, facts)
+        return actor.send_on(mail, envelope, decision, groups, Committed(self.settings.state, mail, envelope))
 
     def written(self):
         return [path.read_bytes() for path in sorted(self.out.iterdir())]
@@ -84,7 +86,7 @@ def test_it_is_not_sent_when_nobody_listens_any_more(tmp_path, server, found, se
     with pytest.raises(Trouble):
         site.act(found, ready=gone)
     assert site.written() == []
-    if way == "smtp":
+    if way == "smtp" and found != "crash":  # a notice is not even begun
         server.wait()
     assert server.messages == []
 
@@ -256,5 +258,5 @@ def test_when_all_of_one_group_are_refused_and_another_has_the_mail_only_they_ar
 def test_a_notification_of_a_virus_is_sent_once_however_often_it_is_tried(tmp_path):
     site = Site(tmp_path, infected={"action": "bounce"})
     for _ in range(2):
-        assert site.act("virus").line == "refused infected Name, sender notified"
+        assert site.act("virus").line.startswith("refused infected Name, sender notified, kept as virus-")
     assert len(site.written()) == 1

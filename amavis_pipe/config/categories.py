@@ -90,7 +90,7 @@ def options(label: str) -> tuple[Option, ...]:
             "admin",
             ADDRESS_MAP,
             "",
-            "Who is told: by the digest, or at once (notices.admin). A table names one for each sender domain.",
+            "Who is told: by the digest, or at once (notices.admin). A table names one by sender domain.",
             admin.get(label, ""),
         ),
         ("subject_tag", SUBJECT, "", 'Put before the subject of mail with action = "tag".', ""),
@@ -152,8 +152,8 @@ HEADER_TOO = (
         "bad-header.tests",
         words_of(*HEADER_TESTS),
         list(HEADER_TESTS),
-        "What counts as a fault: broken MIME fields; raw 8-bit bytes; control characters; lines of nothing but "
-        "blanks; lines above 998 bytes; what is no field; required fields missing, or there more than once.",
+        "What counts as a fault: broken MIME fields; raw 8-bit bytes; control characters; lines of nothing "
+        "but blanks; lines above 998 bytes; what is no field; required fields missing, or given twice.",
         "%allowed_header_tests",
     ),
 )

@@ -20,6 +20,9 @@ TABLES = ("scanner", "allow", "recipient", "sender", "client", "map", "banned_ru
 """Sections of which there may be several."""
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 
+SHOWN_TABLES = ("recipient", "sender", "client", "map", "banned_rule")
+"""Those whose text is kept, for `config show`."""
+
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
 
@@ -70,7 +73,8 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values["rules"] = rules.rules(tree)
     values["banned"] = {}
     values["maps"] = rules.maps(tree.get("map", []))
-    values["local"] = rules.local(values["local"])
+    values["local_domains"] = rules.local(values["local"])
+    values["tables"] = {name: tree[name] for name in SHOWN_TABLES if name in tree}
     values["passwords"] = reader.passwords(values["passwords.file"], files)
     reader.relations(values)
     if reader.faults:

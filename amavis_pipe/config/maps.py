@@ -1,9 +1,9 @@
-"""Lists of addresses and networks, from the settings and from files, in the form in which they are looked up.
+"""Lists of addresses and networks, from settings and files, in the form in which they are looked up.
 
-An entry for senders and recipients: `user@example.org`, `user@` (in any domain), `example.org`, `.example.org`
-(and all below it), `.` (any), `<>` (the null sender). For clients: an address, a network (`192.0.2.0/24`),
-`user:NAME` (who authenticated so), `user:.` (who authenticated at all). `/FILE` stands for the entries in a
-file, one a line, with `#` comments; `map:NAME` for what `config refresh` got.
+An entry for senders and recipients: `user@example.org`, `user@` (in any domain), `example.org`,
+`.example.org` (and all below it), `.` (any), `<>` (the null sender). For clients: an address, a network
+(`192.0.2.0/24`), `user:NAME` (who authenticated so), `user:.` (who authenticated at all). `/FILE` stands
+for the entries in a file, one a line, with `#` comments; `map:NAME` for what `config refresh` got.
 """
 
 import ipaddress

@@ -66,14 +66,22 @@ def _allow_lines() -> list[str]:
 
 
 def toml(value: Any) -> str:
-    """A value as TOML writes it: booleans, integers, strings, lists of strings."""
+    """A value as TOML writes it: booleans, numbers, strings, lists of these, tables in one line."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml_key(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)
+
+
+def toml_key(key: str) -> str:
+    """A key as TOML writes it, in quotes where it must be."""
+    bare = key.isascii() and key.replace("-", "a").replace("_", "a").isalnum()
+    return key if bare else toml(key)
 
 
 def main(arguments: list[str]) -> int:

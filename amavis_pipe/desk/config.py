@@ -7,7 +7,7 @@ from amavis_pipe import settings
 from amavis_pipe.config import load
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rows import known as known_rows
-from amavis_pipe.config.sample import sample, toml
+from amavis_pipe.config.sample import sample, toml, toml_key
 from amavis_pipe.config.schema import OPTIONS, SECTIONS
 from amavis_pipe.text import readable
 
@@ -64,6 +64,13 @@ def _lines(values: dict[str, Any]) -> list[str]:
         lines += ["", "[[scanner]]", *_row_lines(row)]
     for kind, value, reason in values["allow"]:
         lines += ["", "[[allow]]", f"{kind} = {toml(value)}", f"reason = {toml(reason)}"]
+    for name, tables in values["tables"].items():
+        for table in tables:
+            lines += [
+                "",
+                f"[[{name}]]",
+                *(f"{toml_key(key)} = {toml(value)}" for key, value in table.items()),
+            ]
     return lines
 
 
@@ -87,4 +94,6 @@ def _plain(value: Any) -> Any:
     """A value as TOML has it: text for bytes, a list for a tuple."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
