@@ -127,11 +127,38 @@ def decide(
     for profile, recipients in groups:
         own = _own(facts, profile, settings, mail)
         found += [finding for finding in own if finding not in found]
-        verdict = _verdict(_present(facts, own, profile, settings), profile, settings, envelope.sender)
+        verdict = judged(_present(facts, own, profile, settings), profile, settings, envelope.sender)
         known = fates.setdefault(verdict.fate, verdict)
         known.recipients += recipients
     verdicts = sorted(fates.values(), key=lambda verdict: ACTIONS.index(verdict.action), reverse=True)
     return Decision(tuple(verdicts), tuple(found))
+
+
+def judged(present: "Present", profile: "Profile", settings: "Settings", sender: bytes) -> Verdict:
+    """What these options make of categories, each with its findings, heaviest first; for nobody yet."""
+    verdict = Verdict("clean", profile.category("clean").action, "clean")
+    loved = profile.get("lover") or ()
+    for label, found in present:
+        if verdict.label == "clean":
+            _take_notices(verdict, label, profile, sender, loved)
+        action, place, withheld = _wanted(label, found, profile, settings)
+        if label in loved:
+            action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
+        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
+            verdict.reason = f"{label} {names_of(found)}"
+        if verdict.label == "clean":
+            verdict.label = label
+        verdict.action = max(verdict.action, action, key=ACTIONS.index)
+        verdict.place = verdict.place or place
+        verdict.withheld = verdict.withheld or withheld
+        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
+    verdict.place = verdict.place or profile.category("clean").place
+    verdict.scanned = "infected" not in profile.get("bypass")
+    if verdict.label == "infected":
+        verdict.withheld = False
+    if verdict.action == "tag":
+        _mark(verdict, ["clean", *(label for label, _ in present)], profile)
+    return verdict
 
 
 def names_of(findings: list[Finding]) -> str:
@@ -189,33 +216,6 @@ def _present(facts: "Facts", own: list[Finding], profile: "Profile", settings: "
         by_label.setdefault(finding.grade, []).append(finding)
     left_out = {*profile.get("bypass")} | ({"spam"} if profile.get("list") == "white" else set())
     return [(label, by_label[label]) for label in CATEGORIES if label in by_label and label not in left_out]
-
-
-def _verdict(present: "Present", profile: "Profile", settings: "Settings", sender: bytes) -> Verdict:
-    """What these options make of the categories that are present."""
-    verdict = Verdict("clean", profile.category("clean").action, "clean")
-    loved = profile.get("lover") or ()
-    for label, found in present:
-        if verdict.label == "clean":
-            _take_notices(verdict, label, profile, sender, loved)
-        action, place, withheld = _wanted(label, found, profile, settings)
-        if label in loved:
-            action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
-        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
-            verdict.reason = f"{label} {names_of(found)}"
-        if verdict.label == "clean":
-            verdict.label = label
-        verdict.action = max(verdict.action, action, key=ACTIONS.index)
-        verdict.place = verdict.place or place
-        verdict.withheld = verdict.withheld or withheld
-        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
-    verdict.place = verdict.place or profile.category("clean").place
-    verdict.scanned = "infected" not in profile.get("bypass")
-    if verdict.label == "infected":
-        verdict.withheld = False
-    if verdict.action == "tag":
-        _mark(verdict, ["clean", *(label for label, _ in present)], profile)
-    return verdict
 
 
 def _take_notices(

@@ -21,6 +21,13 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, tuple[bytes, ...]]]:
     """The options in force, each with the recipients for whom they are; in the recipients' order."""
+    return [
+        (_profile(settings, numbers), recipients) for numbers, recipients in held(envelope, settings).items()
+    ]
+
+
+def held(envelope: "Envelope", settings: "Settings") -> dict[tuple[int, ...], tuple[bytes, ...]]:
+    """The recipients by the rules, as numbers into settings.rules, that hold for them."""
     delimiter = settings.delimiter
     sender, client = keys(envelope.sender, delimiter), _packed(envelope.client_address)
     groups: dict[tuple[int, ...], list[bytes]] = {}
@@ -29,16 +36,15 @@ def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, 
     }
     for recipient in envelope.recipients or (b"",):
         names = keys(recipient, delimiter)
-        held = tuple(
+        numbers = tuple(
             number
             for number in sorted(shared)
             if _holds(settings.rules[number], names, sender, client, envelope)
         )
-        groups.setdefault(held, []).append(recipient)
-    return [
-        (_profile(settings, held), tuple(recipients) if envelope.recipients else ())
-        for held, recipients in groups.items()
-    ]
+        groups.setdefault(numbers, []).append(recipient)
+    return {
+        numbers: tuple(recipients) if envelope.recipients else () for numbers, recipients in groups.items()
+    }
 
 
 def keys(address: bytes, delimiter: bytes = b"+") -> list[bytes]:
@@ -99,11 +105,11 @@ def _with_extension(address: bytes, extension: bytes, delimiter: bytes) -> bytes
     return plain + delimiter + extension + at + domain
 
 
-def _profile(settings: "Settings", held: tuple[int, ...]) -> Profile:
-    if not held:
+def _profile(settings: "Settings", numbers: tuple[int, ...]) -> Profile:
+    if not numbers:
         return settings.profile
     wanted: dict[str, Any] = {}
-    for number in held:
+    for number in numbers:
         for key, value in settings.rules[number][2].items():
             wanted.setdefault(key, value)
     return Profile(settings.values, wanted)

@@ -10,6 +10,7 @@ import tomllib
 from typing import Any
 
 from amavis_pipe import settings
+from amavis_pipe.config import lines
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rules import Reader as RuleReader
@@ -47,14 +48,22 @@ def parsed(data: bytes, name: str) -> tuple[Values, Files]:
 
     SettingsError with all of them.
     """
+    return read(_tree(data, name), name, data.decode())
+
+
+def _tree(data: bytes, name: str) -> Values:
     try:
-        text = data.decode()
-        tree = tomllib.loads(text)
+        return tomllib.loads(data.decode())
     except UnicodeDecodeError:
         raise settings.SettingsError([f"{name}: is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise settings.SettingsError([f"{name}: {error}"]) from None
-    return read(tree, name, text)
+
+
+def maps(data: bytes, name: str) -> Values:
+    """Of a settings file what `config refresh` needs: state, path, maps. The rules may lack their maps yet."""
+    tree = _tree(data, name)
+    return read({key: tree[key] for key in ("state", "path", "map") if key in tree}, name, data.decode())[0]
 
 
 def defaults() -> Values:
@@ -204,11 +213,11 @@ class _Reader:
             return ()
         files.append((file, settings.identity(file)))
         try:
-            lines = settings.slurp(file).split(b"\n")
+            found = settings.slurp(file).split(b"\n")
         except OSError as error:
             self._fault("passwords.file", f"{file.decode('utf-8', 'backslashreplace')}: {error.strerror}")
             return ()
-        return tuple(dict.fromkeys(line.rstrip(b"\r") for line in lines if line.strip()))
+        return tuple(dict.fromkeys(line.rstrip(b"\r") for line in found if line.strip()))
 
     def relations(self, values: Values) -> None:
         """Faults between options that are right by themselves."""
@@ -236,54 +245,14 @@ class _Reader:
 
     def fault_at(self, key: str, text: str, line: int = 0) -> None:
         """Note a fault; where it stands is looked for unless `line` says it."""
-        self.faults.append(Fault(self._path, line or self._line(key), text, key))
+        self.faults.append(Fault(self._path, line or lines.of_key(self._lines, key) or 1, text, key))
 
     def line_of(self, table: str, number: int, key: str) -> int:
         """The line of the nth (from 0) table [[table]], or of a dotted key in it; 1 if it can't be told."""
-        return line_in_table(self._lines, table, number, key)
+        return lines.in_table(self._lines, table, number, key) or 1
 
     def _fault(self, key: str, text: str) -> None:
         self.fault_at(key, text)
-
-    def _line(self, key: str) -> int:
-        """The line on which a dotted key stands, 1 if it can't be told."""
-        section, _, last = key.rpartition(".")
-        inside = ""
-        for number, line in enumerate(self._lines, 1):
-            stripped = line.strip()
-            if stripped.startswith("["):
-                inside = stripped.strip("[] \t").partition("#")[0].strip("[] \t\"'")
-                if inside == key:
-                    return number
-            name = stripped.partition("=")[0].strip().strip("\"'")
-            if (inside == section and name == last) or (not inside and name == key):
-                return number
-        return 1
-
-
-def line_in_table(lines: list[str], table: str, number: int, key: str) -> int:
-    """The line of the nth (from 0) [[table]], or of a dotted key in it; 1 if it can't be told."""
-    seen, start, inside = -1, 1, ""
-    for at, line in enumerate(lines, 1):
-        stripped = line.partition("#")[0].strip()
-        if stripped.startswith("[["):
-            seen += stripped.strip("[] \t") == table
-            inside = "" if seen == number and stripped.strip("[] \t") == table else "-"
-            start = at if not inside else start
-            if not inside and not key:
-                return at
-        elif stripped.startswith("["):
-            name = stripped.strip("[] \t")
-            inside = (
-                name.removeprefix(table + ".") + "."
-                if seen == number and name.startswith(table + ".")
-                else "-"
-            )
-        elif seen == number and inside != "-" and "=" in stripped:
-            name = stripped.partition("=")[0].strip().replace('"', "").replace("'", "")
-            if inside + name == key or (key.startswith(inside + name + ".") and "{" in stripped):
-                return at
-    return start
 
 
 def _flat(tree: Values) -> Values:

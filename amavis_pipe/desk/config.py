@@ -36,8 +36,11 @@ def default() -> int:
     return 0
 
 
-def test(config: bytes | None) -> int:
-    """Print all faults of a file: 1; or that there are none: 0. SettingsError if it can't be read."""
+def test(config: bytes | None, quiet: bool = False) -> int:
+    """Print all faults of a file: 1; or, unless `quiet`, that there are none: 0.
+
+    SettingsError if it can't be read.
+    """
     path = config or settings.DEFAULT_PATH
     try:
         settings.slurp(path)
@@ -48,7 +51,8 @@ def test(config: bytes | None) -> int:
     except settings.SettingsError as error:
         print("\n".join(error.faults))
         return 1
-    print(f"{readable(path)}: no faults")
+    if not quiet:
+        print(f"{readable(path)}: no faults")
     return 0
 
 
