@@ -1,22 +1,22 @@
 """What is wrong with the header of a mail, in the eight classes of amavisd-new. Pure: no I/O, no clock.
 
-mime      Content-Type without a type and a subtype (RFC 2045 5.1), of a multipart without a usable boundary or
-          with one of more than 70 bytes (RFC 2046 5.1.1); an encoding that is none of RFC 2045 6.1 nor begins
-          with x-, or that a multipart must not have (6.4); a MIME-Version other than 1.0
+mime      Content-Type without a type and a subtype (RFC 2045 5.1), or that of a multipart without a boundary
+          or with one of more than 70 bytes (RFC 2046 5.1.1); an encoding that is none of RFC 2045 6.1 nor
+          begins with x-, or that a multipart must not have (6.4); a MIME-Version other than 1.0
 8bit      bytes outside of ASCII that aren't UTF-8: UTF-8 is what SMTPUTF8 allows (RFC 6532 3.2)
-control   NUL, a CR that ends no line, and other control characters; not tabs, and not ESC, which old Japanese
-          mail has in its subject (RFC 5322 2.2)
+control   NUL, a CR that ends no line, and other control characters; not tabs, and not ESC, which old
+          Japanese mail has in its subject (RFC 5322 2.2)
 empty     a line of blanks alone, which some readers take for the header's end (RFC 5322 2.2.3)
 long      a line of more than 998 bytes (RFC 5322 2.1.1)
-syntax    a line that is neither a field nor goes on with one (RFC 5322 2.2); blanks in front of the colon are
-          obsolete, but allowed (4.5), and so is an mbox's "From " as the first line
+syntax    a line that is neither a field nor goes on with one (RFC 5322 2.2), told by its beginning; blanks
+          in front of the colon are obsolete, but allowed (4.5), and so is an mbox's "From " as the first line
 missing   no Date or no From (RFC 5322 3.6)
 multiple  two of a field that may be there once (RFC 5322 3.6, RFC 2045 3 to 8)
 
-Promises: never raises; time linear in HEAD_MAX bytes at most; one finding in each class, for the first
-field, by its name as the mail writes it. Leaves out: encoded words, which are a text where they are wrong (RFC
-2047 6.3); addresses and dates; heads of parts. Of a header that is over a limit of mime.header nothing is
-missed.
+Promises: never raises; time linear in at most HEAD_MAX bytes; one finding in each class, for the first
+field, by its name as the mail writes it. A header that a limit of mime.header cuts is never said to lack
+anything. Leaves out: encoded words, which are a plain text where they are wrong (RFC 2047 6.3); addresses
+and dates; heads of parts.
 """
 
 from amavis_pipe.mime import header
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 TESTS = ("mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple")
 """The classes, in the order of the findings."""
 HEAD_MAX = header.HEAD_MAX
+"""Bytes of a header that are looked at."""
 LINE_MAX = 998
 
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\x1b"))
 _WANTED = (b"Date", b"From")
 _ONCE = frozenset(
-    b"date from sender reply-to to cc bcc message-id in-reply-to references subject mime-version content-type "
-    b"content-transfer-encoding content-id content-description content-disposition".split()
+    b"date from sender reply-to to cc bcc message-id in-reply-to references subject mime-version "
+    b"content-type content-transfer-encoding content-id content-description content-disposition".split()
 )
+_CHECKED = (b"mime-version", b"content-transfer-encoding")
 _BOUNDARY_MAX = 70
 _ENCODINGS = (b"7bit", b"8bit", b"binary", b"quoted-printable", b"base64")
 _IDENTITY = _ENCODINGS[:3]
@@ -50,7 +52,7 @@ def findings(head: bytes, tests: tuple[str, ...] = TESTS) -> list[Finding]:
 
     `head` is the mail up to its body, the empty line with it or not; what follows that is not looked at.
     """
-    seen = _Head(head[:HEAD_MAX])
+    seen = _Head(head[: HEAD_MAX + 1])  # one more shows that there is more
     found = []
     for test in TESTS:
         detail = _LOOKS[test](seen) if test in tests else None
@@ -60,10 +62,7 @@ def findings(head: bytes, tests: tuple[str, ...] = TESTS) -> list[Finding]:
 
 
 class _Head:
-    """A header: its text, its fields, and where there is what is none.
-
-    text  up to the end of the last field, with lines ending in LF alone
-    """
+    """A header: its bytes, its fields, whether a limit cut it, and the line behind them that is no field."""
 
     __slots__ = ("cut", "fields", "raw", "rest")
 
@@ -113,9 +112,6 @@ def _mime(head: _Head) -> bytes | None:
         if field.name == b"content-transfer-encoding" and not _is_encoding(value, kind):
             return head.name(field)
     return None
-
-
-_CHECKED = (b"mime-version", b"content-transfer-encoding")
 
 
 def _is_type(kind: bytes) -> bool:
