@@ -194,7 +194,7 @@ def _rule(table: Any, faults: Faults) -> Compiled | None:
         faults.append(("name", f"wants {_FIELDS['name'].type.wants}"))
     elif len(faults) == before and not given.keys() - {*_ABOUT}:
         wanted = ", ".join(key for key in _FIELDS if key not in _ABOUT)
-        faults.append(("", f'{about}wants at least one of {wanted}; all there is: content = "any"'))
+        faults.append(("", f"{about}wants at least one of {wanted}"))
     if len(faults) > before:
         return None
     return given["name"], given.get("allow", False), given.get("inside_office", False), _conditions(given)

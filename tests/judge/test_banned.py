@@ -1,6 +1,8 @@
 """judge.banned: which parts a site's rules ban, and which they let pass."""
 
 import marshal
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -372,3 +374,20 @@ def test_a_hostile_nest_costs_no_more_than_its_names(monkeypatch):
     pattern = "**/a*/**/*a/**/a*a/**/b"
     assert bans({"path": [pattern]}, *deep) == []
     assert len(tries) <= 60 * 4 * 39
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("banned", {"judge.glob", "kinds", "model", "text"}),
+        ("badheader", {"mime", "mime.header", "model", "text"}),
+        ("ready", set()),
+    ],
+)
+def test_a_filter_that_judges_imports_little_more(name, others):
+    folder = str(Path(banned.__file__).parents[2])
+    code = f"import sys; sys.path.insert(0, {folder!r}); before = set(sys.modules)\n"
+    code += f"import amavis_pipe.judge.{name}; print(*(set(sys.modules) - before))"
+    done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", code], capture_output=True, check=True)
+    own = {"amavis_pipe", "amavis_pipe.judge", f"amavis_pipe.judge.{name}"}
+    assert set(done.stdout.decode().split()) == own | {"amavis_pipe." + other for other in others}
