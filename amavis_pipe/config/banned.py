@@ -8,7 +8,7 @@ set by the name of a ready one stands in its place.
 import difflib
 from typing import Any
 
-from amavis_pipe.config.schema import BOOL, SIZE, Option, Type, choice, integer
+from amavis_pipe.config.types import BOOL, SIZE, Option, Type, choice, integer
 from amavis_pipe.judge import glob, ready
 from amavis_pipe.judge.banned import TESTS
 

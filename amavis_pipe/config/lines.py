@@ -2,7 +2,7 @@
 
 
 def of_key(lines: list[str], key: str) -> int:
-    """The line on which a dotted key outside of tables of tables stands, or that section; 0 if there is none."""
+    """The line of a dotted key outside of tables of tables, or of that section; 0 if there is none."""
     section, _, last = key.rpartition(".")
     inside = ""
     for number, line in enumerate(lines, 1):

@@ -10,7 +10,7 @@ import tomllib
 from typing import Any
 
 from amavis_pipe import settings
-from amavis_pipe.config import lines
+from amavis_pipe.config import banned, lines
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rules import Reader as RuleReader
@@ -61,7 +61,7 @@ def _tree(data: bytes, name: str) -> Values:
 
 
 def maps(data: bytes, name: str) -> Values:
-    """Of a settings file what `config refresh` needs: state, path, maps. The rules may lack their maps yet."""
+    """Of a settings file what `config refresh` needs: state, path, maps. Rules may lack their maps yet."""
     tree = _tree(data, name)
     return read({key: tree[key] for key in ("state", "path", "map") if key in tree}, name, data.decode())[0]
 
@@ -80,7 +80,7 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values["allow"] = reader.allowed(tree.get("allow", []))
     rules = RuleReader(values["state"], files, reader.line_of, reader.fault_at, reader.unknown)
     values["rules"] = rules.rules(tree)
-    values["banned"] = {}
+    values["banned"] = reader.banned(values, tree.get("banned_rule", []))
     values["maps"] = rules.maps(tree.get("map", []))
     values["local_domains"] = rules.local(values["local"])
     values["tables"] = {name: tree[name] for name in SHOWN_TABLES if name in tree}
@@ -206,6 +206,28 @@ class _Reader:
             else:
                 rules.append((kinds[0], value.lower() if kinds == ["sha256"] else value, reason))
         return tuple(rules)
+
+    def banned(self, values: Values, tables: Any) -> dict[str, tuple[Any, ...]]:
+        """The banned rules that the site or a rule names, by name."""
+        sets, faults = banned.compiled(tables)
+        for field, text in faults:
+            self._fault("banned_rule" + ("." + field if field else ""), text)
+        named = [("banned_rules", values["banned_rules"], 0)]
+        named += [
+            (f"{kind}.banned_rules", options["banned_rules"], line)
+            for kind, _, options, line in values["rules"]
+            if "banned_rules" in options
+        ]
+        found = {}
+        for key, names, line in named:
+            for name in names:
+                if name in sets:
+                    found[name] = sets[name]
+                else:
+                    near = difflib.get_close_matches(name, sets, n=1, cutoff=0.5)
+                    hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(sets))
+                    self.fault_at(key, f'no banned rule "{name}"; {hint}', line)
+        return found
 
     def passwords(self, file: bytes, files: Files) -> tuple[bytes, ...]:
         """The lines of that file."""

@@ -100,15 +100,13 @@ def _is_address(entry: str) -> bool:
     if any(char <= " " or char == "\x7f" for char in entry) or len(entry) > 320:
         return False
     local, at, domain = entry.rpartition("@")
-    if at and local:
-        return not domain or "." in domain or domain.isalnum()
-    return (
-        not at
-        and not domain.startswith("..")
-        and domain.strip(".-") != ""
-        and "/" not in domain
-        and ":" not in domain
-    )
+    if at:
+        return bool(local) and (not domain or _is_domain(domain))
+    return not domain.startswith("..") and _is_domain(domain)
+
+
+def _is_domain(domain: str) -> bool:
+    return domain.strip(".-") != "" and not any(char in "/\\:\"'()<>,;" for char in domain)
 
 
 def _is_client(entry: str) -> bool:

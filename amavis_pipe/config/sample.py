@@ -74,8 +74,15 @@ def toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + "".join(_escaped(char) for char in value) + '"'
     return str(value)
+
+
+def _escaped(char: str) -> str:
+    """A character in a basic string (https://toml.io, String)."""
+    if char in '"\\':
+        return "\\" + char
+    return char if char >= " " and char != "\x7f" else f"\\u{ord(char):04x}"
 
 
 def toml_key(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Says what the settings make of a mail that isn't there: `config test --sender … --recipient … --category …`.
+"""Says what the settings make of a mail that isn't there: `config test --sender … --category …`.
 
 For each recipient which rules hold, and for each option that counts where its value comes from: the line of
 the settings file, or that it is the default.

@@ -16,6 +16,7 @@ from amavis_pipe import settings
 from amavis_pipe.config import load, maps
 from amavis_pipe.desk import progress, site
 from amavis_pipe.desk.table import counted
+from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.text import readable
 
 SHOWN = 200
@@ -49,7 +50,10 @@ def run(config: bytes | None, names: tuple[str, ...], quiet: bool) -> int:
     if unknown:
         raise settings.SettingsError([f'{readable(path)}: no [[map]] named "{name}"' for name in unknown])
     folder = values["state"] + maps.FOLDER.rstrip(b"/")
-    os.makedirs(folder, 0o700, exist_ok=True)
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+    except OSError as error:
+        raise SpoolTrouble(f"{readable(folder)}: {error.strerror}") from None
     failed = 0
     with progress.bar(len(known), "refreshing") as step:
         for one in known.values():
