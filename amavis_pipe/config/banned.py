@@ -42,21 +42,28 @@ def _extensions(value: Any) -> tuple[str, ...]:
     return found
 
 
-def _paths(value: Any) -> tuple[tuple[str, ...], ...]:
+def _patterns(value: Any) -> tuple[Any, ...]:
+    return tuple(glob.parsed(one) for one in _texts(value))
+
+
+def _paths(value: Any) -> tuple[Any, ...]:
+    """For each path its segments, None for `**`."""
     found = []
     for path in _texts(value):
-        segments: list[str] = []
+        segments: list[Any] = []
         for segment in path.split("/"):
-            if segment != "**" or segments[-1:] != ["**"]:
-                segments.append(segment)
-        if len(segments) > SEGMENTS or "" in segments:
+            if segment != "**":
+                segments.append(glob.parsed(segment))
+            elif segments[-1:] != [None]:
+                segments.append(None)
+        if len(segments) > SEGMENTS or ("",) in segments:
             raise ValueError
         found.append(tuple(segments))
     return tuple(found)
 
 
-def _formats(value: Any) -> bool | tuple[str, ...]:
-    return value if isinstance(value, bool) else _texts(value)
+def _formats(value: Any) -> Any:
+    return value if isinstance(value, bool) else _patterns(value)
 
 
 def _name(value: Any) -> str:
@@ -83,7 +90,7 @@ OPTIONS = (
     ),
     Option(
         "names",
-        Type("a list of shell patterns", _texts),
+        Type("a list of shell patterns", _patterns),
         [],
         "Names of the part, with its path or without; `*`, `?` and `[a-z]`.",
     ),
@@ -101,13 +108,13 @@ OPTIONS = (
     ),
     Option(
         "kinds",
-        Type("a list of shell patterns", _texts),
+        Type("a list of shell patterns", _patterns),
         [],
         'What it is by its content, "image/*"; `amavis-pipe scan` shows it.',
     ),
     Option(
         "claimed",
-        Type("a list of shell patterns", _texts),
+        Type("a list of shell patterns", _patterns),
         [],
         "The type that the mail, or what it came out of, gives it.",
     ),

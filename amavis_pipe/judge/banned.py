@@ -7,7 +7,8 @@ nothing. Names of what an Office document is made of are judged by rules alone t
 is known by all its names, its kind and a member that every such document has. A name that a decoder made up
 doesn't count.
 
-Promises: time linear in the parts, whatever they are called; at most NAMES names of a part are looked at.
+Promises: time linear in the parts, whatever they are called; at most NAMES names of a part are looked at, and
+of all names of a mail ROOM bytes, then only their ends, where the extension is.
 Rules are made and checked by config.banned; see docs/banned.rst.
 """
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from amavis_pipe.judge.glob import Pattern
     from amavis_pipe.model import Facts, Part
 
     Condition = tuple[str, Any]
@@ -33,6 +35,9 @@ NAMES = 64
 """Candidate names of a part that are looked at: the first and the last."""
 NAME = 1024
 """Bytes of each, the last ones."""
+ROOM = 1 << 20
+"""Bytes of the names of all parts together; of each one that comes then, the last END bytes."""
+END = 48
 _OFFICE = (
     "docx docm dotx dotm xlsx xlsm xltx xltm xlsb xlam pptx pptm potx potm ppsx ppsm ppam sldx sldm thmx "
     "vsdx vsdm vssx vssm vstx vstm doc dot xls xlt ppt pot pps odt ott odm oth ods ots odp otp odg otg odc "
@@ -56,8 +61,24 @@ _DOCUMENTS = (
 """Other kinds of which the parts are pieces, no files that people see."""
 _FROM_TEXT = ("html", "ical", "armor", "charset")
 """Decoders whose parts are files only if they have a name."""
-_READERS = ("mime", "charset", "html")
-_REPORTS = (b"message/delivery-status", b"message/disposition-notification", b"message/feedback-report")
+_TEXTS = (
+    b"",
+    b"text/plain",
+    b"text/html",
+    b"text/enriched",
+    b"text/richtext",
+    b"text/markdown",
+    b"text/calendar",
+    b"text/x-amp-html",
+    b"text/watch-html",
+    b"text/rfc822-headers",
+    b"message/global-headers",
+    b"message/delivery-status",
+    b"message/global-delivery-status",
+    b"message/disposition-notification",
+    b"message/feedback-report",
+)
+"""Types that are shown as texts of a mail if they have no name; what is claimed to be a script is none."""
 _MADE_UP = ("pdf", (b"script.js",))
 """A decoder that gives a name to what has none, and that name."""
 _TRAILING = " \t\r\n\v\f\xa0"
@@ -114,7 +135,8 @@ class _Mail:
                 self.encrypted.setdefault(finding.part, []).append(finding.name[len("encrypted:") :].lower())
         self._around: dict[str, tuple[str, ...]] = {"": ()}
         self._names: dict[str, tuple[str, ...]] = {}
-        self._masks: dict[tuple[tuple[str, ...], str], int] = {}
+        self._room = ROOM
+        self._masks: dict[tuple[tuple[Pattern | None, ...], str], int] = {}
 
     def around(self, path: str) -> tuple[str, ...]:
         """Paths of the archives and documents around what lies below `path`, the outermost first.
@@ -134,8 +156,13 @@ class _Mail:
         known = self._names.get(path)
         if known is None:
             part = self.parts.get(path)
-            known = self._names[path] = () if part is None else names_of(part)
+            known = self._names[path] = () if part is None else self._names_of(part)
         return known
+
+    def _names_of(self, part: "Part") -> tuple[str, ...]:
+        names = names_of(part, NAME if self._room > 0 else END)
+        self._room -= sum(map(len, names))
+        return names
 
     def is_office(self, path: str) -> bool:
         """Whether an Office document is there: all of its names say so, its kind and a member do."""
@@ -155,7 +182,7 @@ class _Mail:
             yield from self.encrypted.get(path, ())
             path = _above(path)
 
-    def mask(self, segments: tuple[str, ...], path: str) -> int:
+    def mask(self, segments: "tuple[Pattern | None, ...]", path: str) -> int:
         """A bit for each segment of a path's pattern that fits a name of the part at `path`."""
         key = (segments, path)
         known = self._masks.get(key)
@@ -164,7 +191,7 @@ class _Mail:
             known = self._masks[key] = sum(
                 1 << number
                 for number, segment in enumerate(segments)
-                if segment != "**" and any(fits(segment, name) for name in names)
+                if segment is not None and any(fits(segment, name) for name in names)
             )
         return known
 
@@ -191,11 +218,9 @@ class _Seen:
         part = self.part
         if "structure" in part.flags:
             return True
-        if part.names or part.decoder not in _READERS:
+        if part.names or part.claimed not in _TEXTS:
             return False
-        if part.claimed.startswith(b"text/"):
-            return True
-        return part.decoder == "mime" and (not part.claimed or part.claimed in _REPORTS)
+        return part.decoder == "mime" or (part.decoder in _FROM_TEXT and part.claimed != b"")
 
     def is_piece(self) -> bool:
         """Whether a document is made of it, or a page or a text: no file that people see."""
@@ -205,8 +230,8 @@ class _Seen:
         return self.mail.is_document(_above(part.path))
 
 
-def names_of(part: "Part") -> tuple[str, ...]:
-    """All forms of all candidate names that count, without case, each once."""
+def names_of(part: "Part", longest: int = NAME) -> tuple[str, ...]:
+    """All forms of all candidate names that count, without case; of each name the `longest` last bytes."""
     names = part.names
     if not names or (part.decoder, names) == _MADE_UP:
         return ()
@@ -214,7 +239,7 @@ def names_of(part: "Part") -> tuple[str, ...]:
         names = (*names[: NAMES // 2], *names[-NAMES // 2 :])
     forms: dict[str, None] = {}
     for name in names:
-        text = folded(name[-NAME:])
+        text = folded(name[-longest:])
         forms.update(dict.fromkeys(_forms(text)))
         if not text.isprintable():
             forms.update(dict.fromkeys(_forms(text.partition("\0")[0])))
@@ -225,7 +250,8 @@ def names_of(part: "Part") -> tuple[str, ...]:
 
 def _forms(text: str) -> "Iterator[str]":
     """The name as it is; its last step; each without a stream's name; all of them as Windows stores them."""
-    base = text.rstrip("/\\" + _TRAILING).replace("\\", "/").rpartition("/")[2]
+    text = text.replace("\\", "/")
+    base = text.rstrip("/" + _TRAILING).rpartition("/")[2]
     for form in (base, text):
         yield form
         yield form.lstrip(_TRAILING).rstrip(_TRAILING + ".")
@@ -233,7 +259,7 @@ def _forms(text: str) -> "Iterator[str]":
             yield form.partition(":")[0].lstrip(_TRAILING).rstrip(_TRAILING + ".")
 
 
-def _names(seen: _Seen, wanted: tuple[str, ...]) -> str | None:
+def _names(seen: _Seen, wanted: "tuple[Pattern, ...]") -> str | None:
     for pattern in wanted:
         for name in seen.names:
             if fits(pattern, name):
@@ -262,17 +288,17 @@ def _is_double(name: str, documents: tuple[str, ...], programs: tuple[str, ...])
     return name.rpartition(".")[0].rstrip(_FILLING).endswith(documents)
 
 
-def _kinds(seen: _Seen, wanted: tuple[str, ...]) -> str | None:
+def _kinds(seen: _Seen, wanted: "tuple[Pattern, ...]") -> str | None:
     kind = seen.part.kind
-    return "" if kind in wanted or any(fits(pattern, kind) for pattern in wanted) else None
+    return "" if any(fits(pattern, kind) for pattern in wanted) else None
 
 
-def _claimed(seen: _Seen, wanted: tuple[str, ...]) -> str | None:
+def _claimed(seen: _Seen, wanted: "tuple[Pattern, ...]") -> str | None:
     claimed = folded(seen.part.claimed)
     return "" if any(fits(pattern, claimed) for pattern in wanted) else None
 
 
-def _path(seen: _Seen, wanted: tuple[tuple[str, ...], ...]) -> str | None:
+def _path(seen: _Seen, wanted: "tuple[tuple[Pattern | None, ...], ...]") -> str | None:
     """The name, if a pattern fits all levels from the outermost archive to the part itself."""
     if seen.in_office and not seen.names:
         return None
@@ -283,9 +309,9 @@ def _path(seen: _Seen, wanted: tuple[tuple[str, ...], ...]) -> str | None:
     return None
 
 
-def _leads(segments: tuple[str, ...], masks: list[int]) -> bool:
-    """Whether the segments fit the levels one by one, `**` any number of them; a bit for each state."""
-    any_number = sum(1 << number for number, segment in enumerate(segments) if segment == "**")
+def _leads(segments: "tuple[Pattern | None, ...]", masks: list[int]) -> bool:
+    """Whether the segments fit the levels one by one, `**` (None) any number; a bit for each state."""
+    any_number = sum(1 << number for number, segment in enumerate(segments) if segment is None)
     states = _closed(1, any_number)
     for mask in masks:
         states = _closed((states & any_number) | (states & mask) << 1, any_number)
@@ -305,7 +331,7 @@ def _deeper(seen: _Seen, wanted: int) -> str | None:
     return "" if len(seen.mail.around(_above(seen.part.path))) > wanted else None
 
 
-def _encrypted(seen: _Seen, wanted: "bool | tuple[str, ...]") -> str | None:
+def _encrypted(seen: _Seen, wanted: "bool | tuple[Pattern, ...]") -> str | None:
     told = seen.mail.formats_encrypted(seen.part.path)
     if isinstance(wanted, bool):
         return "" if any(True for _ in told) == wanted else None

@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     One = str | tuple[bool, tuple[tuple[str, str], ...]] | None
     """A character; one of some ranges, or of no such if the first is true; None: any."""
-    Piece = str | list[One]
+    Piece = str | tuple[One, ...]
+    Pattern = tuple[Piece, ...]
+    """What stands between the stars; as a text where it holds neither `?` nor sets."""
 
 PATTERN_MAX = 256
 """Characters of a pattern; a longer one matches nothing."""
@@ -21,7 +23,8 @@ TEXT_MAX = 4096
 
 def matches(pattern: bytes, text: bytes) -> bool:
     """Whether the whole text is as the pattern says."""
-    return fits(folded(pattern), folded(text))
+    wanted = folded(pattern)
+    return len(wanted) <= PATTERN_MAX and fits(parsed(wanted), folded(text))
 
 
 def folded(data: bytes) -> str:
@@ -32,50 +35,10 @@ def folded(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape").casefold()
 
 
-def fits(pattern: str, text: str) -> bool:
-    """The same for what is folded already."""
-    if len(pattern) > PATTERN_MAX:
-        return False
+def parsed(pattern: str) -> "Pattern":
+    """A folded pattern in the form for fits(), which can be marshalled."""
     if "[" not in pattern and "?" not in pattern:
-        pieces: list[Piece] = list(pattern.split("*"))
-    else:
-        pieces = _pieces(pattern)
-    first, last = pieces[0], pieces[-1]
-    if len(pieces) == 1:
-        return len(first) == len(text) and _is_at(first, text, 0)
-    at, end = len(first), len(text) - len(last)
-    if at > end or not _is_at(first, text, 0) or not _is_at(last, text, end):
-        return False
-    for piece in pieces[1:-1]:
-        found = _find(piece, text, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
-
-
-def _is_at(piece: "Piece", text: str, at: int) -> bool:
-    if isinstance(piece, str):
-        return text.startswith(piece, at)
-    return all(_is_one(one, text[at + number]) for number, one in enumerate(piece))
-
-
-def _find(piece: "Piece", text: str, start: int, end: int) -> int:
-    """Where in text[start:end] the piece is first, or -1: the first is as good as any later one."""
-    if isinstance(piece, str):
-        return text.find(piece, start, end)
-    return next((at for at in range(start, end - len(piece) + 1) if _is_at(piece, text, at)), -1)
-
-
-def _is_one(one: "One", char: str) -> bool:
-    if one is None or isinstance(one, str):
-        return one is None or one == char
-    negated, ranges = one
-    return any(low <= char <= high for low, high in ranges) != negated
-
-
-def _pieces(pattern: str) -> "list[Piece]":
-    """What stands between the stars; without `?` and sets as a text."""
+        return tuple(pattern.split("*"))
     pieces: list[list[One]] = [[]]
     at = 0
     while at < len(pattern):
@@ -89,12 +52,52 @@ def _pieces(pattern: str) -> "list[Piece]":
         else:
             pieces[-1].append(None if char == "?" else char)
         at += 1
-    return [_as_text(piece) for piece in pieces]
+    return tuple(_as_text(piece) for piece in pieces)
+
+
+def fits(pattern: "Pattern", text: str) -> bool:
+    """Whether the whole of a folded text is as the pattern says."""
+    first, last = pattern[0], pattern[-1]
+    if len(pattern) == 1:
+        return len(first) == len(text) and _is_at(first, text, 0)
+    at, end = len(first), len(text) - len(last)
+    if at > end or not _is_at(last, text, end) or not _is_at(first, text, 0):
+        return False
+    for piece in pattern[1:-1]:
+        found = _find(piece, text, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def _is_at(piece: "Piece", text: str, at: int) -> bool:
+    if isinstance(piece, str):
+        return text.startswith(piece, at)
+    for number, one in enumerate(piece, at):
+        if (
+            one is not None
+            and one != text[number]
+            and (isinstance(one, str) or not _is_in(one, text[number]))
+        ):
+            return False
+    return True
+
+
+def _find(piece: "Piece", text: str, start: int, end: int) -> int:
+    """Where in text[start:end] the piece is first, or -1: the first is as good as any later one."""
+    if isinstance(piece, str):
+        return text.find(piece, start, end)
+    return next((at for at in range(start, end - len(piece) + 1) if _is_at(piece, text, at)), -1)
+
+
+def _is_in(ranges: "tuple[bool, tuple[tuple[str, str], ...]]", char: str) -> bool:
+    return any(low <= char <= high for low, high in ranges[1]) != ranges[0]
 
 
 def _as_text(piece: "list[One]") -> "Piece":
     texts = [one for one in piece if isinstance(one, str)]
-    return "".join(texts) if len(texts) == len(piece) else piece
+    return "".join(texts) if len(texts) == len(piece) else tuple(piece)
 
 
 def _set_end(pattern: str, start: int) -> int:

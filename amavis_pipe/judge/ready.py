@@ -46,7 +46,11 @@ DOCUMENTS = (
 PROGRAMS = f"{EXECUTABLES} {SCRIPTS} {SHORTCUTS} docm xlsm pptm iso img vhd vhdx"
 """Extensions that count when they stand behind one of a document."""
 
-_LOCKS = "zip rar 7z sevenzip arj ace alz stuffit lrzip sfx cab lha zoo arc nsis rpm dmg unknown"
+_LOCKS = (
+    "zip rar 7z arj ace alz stuffit lrzip lha zoo arc sfx nsis cab wim xar rpm ar cpio tar iso vhd dmg squashfs "
+    "chm sis gzip bzip2 xz lzma lzip lzop lz4 zstd brotli compress freeze pack szdd unknown"
+)
+"""Formats that are no documents and no mail."""
 
 
 def _words(text: str) -> list[str]:

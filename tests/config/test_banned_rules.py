@@ -27,14 +27,14 @@ def read(text: str):
 COMPILED = {
     "extensions": ('extensions = ["EXE", ".com", "exe"]', ("extensions", (".exe", ".com"))),
     "one text": ('extensions = "exe"', ("extensions", (".exe",))),
-    "names": ('names = ["A*", "Ü?"]', ("names", ("a*", "ü?"))),
-    "kinds": ('kinds = ["Image/*"]', ("kinds", ("image/*",))),
-    "claimed": ('claimed = ["a/b"]', ("claimed", ("a/b",))),
-    "path": ('path = ["**/**/*.ZIP/**/**", "a"]', ("path", (("**", "*.zip", "**"), ("a",)))),
+    "names": ('names = ["A*", "Ü?"]', ("names", (("a", ""), (("ü", None),)))),
+    "kinds": ('kinds = ["Image/*"]', ("kinds", (("image/", ""),))),
+    "claimed": ('claimed = ["a/b"]', ("claimed", (("a/b",),))),
+    "path": ('path = ["**/**/*.ZIP/**/**", "a"]', ("path", ((None, ("", ".zip"), None), (("a",),)))),
     "larger": ('larger = "2 KiB"', ("larger", 2048)),
     "deeper": ("deeper = 0", ("deeper", 0)),
     "encrypted": ("encrypted = true", ("encrypted", True)),
-    "encrypted formats": ('encrypted = ["ZIP"]', ("encrypted", ("zip",))),
+    "encrypted formats": ('encrypted = ["ZIP"]', ("encrypted", (("zip",),))),
     "content": ('content = "file"', ("content", "file")),
 }
 

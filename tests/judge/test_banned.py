@@ -91,6 +91,7 @@ def test_another_name_is_not(name):
 
 CONDITIONS = {
     "name": ({"names": ["x", "a.*"]}, part("1", "a.txt"), part("1", "b.txt")),
+    "name with a path of Windows": ({"names": ["d/*.txt"]}, part("1", "d\\a.txt"), part("1", "e\\a.txt")),
     "name with its path": ({"names": ["d/*.txt"]}, part("1", "d/a.txt"), part("1", "a.txt")),
     "extension of two": ({"extensions": [".tar.gz"]}, part("1", "a.tar.gz"), part("1", "a.gz")),
     "kind": ({"kinds": ["image/*"]}, part("1", kind="image/png"), part("1", "a.png")),
@@ -101,6 +102,11 @@ CONDITIONS = {
     "all of several": ({"names": ["a*"], "kinds": [PROGRAM]}, part("1", "a.txt", kind=PROGRAM), part("1", "a.txt")),
     "attachment": ({"content": "attachment"}, part("1", "a.txt", claimed="text/plain"), part("1", claimed="text/plain")),
     "no structure": ({"content": "attachment"}, part("1"), part("1", kind="multipart/mixed", flags=("structure",))),
+    "no text that is a script": (
+        {"content": "attachment"},
+        part("1", claimed="text/javascript"),
+        part("1", claimed="text/calendar"),
+    ),
     "no report": ({"content": "attachment"}, part("1"), part("1", claimed="message/delivery-status")),
     "no text of a page": (
         {"content": "attachment"},
@@ -360,6 +366,13 @@ def test_names_are_bounded_in_number_and_length():
     assert len(names) <= banned.NAMES * 12
     assert max(map(len, names)) <= banned.NAME
     assert bans({"names": ["*0", "*9999"]}, many) == ["1"]
+
+
+def test_of_very_many_names_the_ends_are_looked_at(monkeypatch):
+    monkeypatch.setattr(banned, "ROOM", 1000)
+    many = [part(str(number), "a" * 300 + f"/{number}.exe") for number in range(1, 30)]
+    assert bans({"extensions": ["exe"]}, *many) == [one.path for one in many]
+    assert bans({"names": ["a" * 100 + "*"]}, *many) == ["1", "2", "3", "4"]
 
 
 def test_a_hostile_nest_costs_no_more_than_its_names(monkeypatch):

@@ -9,6 +9,7 @@ from stand_in import mails
 
 import amavis_pipe
 from amavis_pipe.config.banned import chosen, compiled
+from amavis_pipe.decompose import registry
 from amavis_pipe.judge import banned, ready
 
 SETS, _ = compiled([])
@@ -143,6 +144,16 @@ def test_encrypted_archives_are_banned_with_what_is_in_them():
     assert hits(mails.encrypted()) == {
         "encrypted-archives": ["a.zip (application/zip)", "a.txt (application/x-empty)"]
     }
+
+
+DOCUMENTS = {"ole", "pdf", "onenote", "rtf", "officexml", "activemime", "swf", "autoit"}
+MAIL = {"cms", "openpgp", "tnef", "applefile"}
+
+
+def test_every_format_is_an_archive_a_document_or_mail():
+    (table,) = ready.SETS["encrypted-archives"][1]
+    names = {decoder.name for decoder in registry.decoders()}
+    assert set(table["encrypted"]) == names - DOCUMENTS - MAIL
 
 
 def test_scripts_are_known_by_their_claimed_type():
