@@ -47,8 +47,8 @@ PROGRAMS = f"{EXECUTABLES} {SCRIPTS} {SHORTCUTS} docm xlsm pptm iso img vhd vhdx
 """Extensions that count when they stand behind one of a document."""
 
 _LOCKS = (
-    "zip rar 7z arj ace alz stuffit lrzip lha zoo arc sfx nsis cab wim xar rpm ar cpio tar iso vhd dmg squashfs "
-    "chm sis gzip bzip2 xz lzma lzip lzop lz4 zstd brotli compress freeze pack szdd unknown"
+    "zip rar 7z arj ace alz stuffit lrzip lha zoo arc sfx nsis cab wim xar rpm ar cpio tar iso vhd dmg "
+    "squashfs chm sis gzip bzip2 xz lzma lzip lzop lz4 zstd brotli compress freeze pack szdd unknown"
 )
 """Formats that are no documents and no mail."""
 
