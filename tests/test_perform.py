@@ -1,65 +1,18 @@
 """perform: nothing leaves before it is sure that somebody hears how it ended, and nobody gets it twice."""
 
-import os
-from time import monotonic
-
 import pytest
 from stand_in import smtpd
+from stand_in.acting import MAIL, A, B, C, Site
 from stand_in.smtpd import unstuffed
 
-from amavis_pipe import intake
-from amavis_pipe.committed import Committed
-from amavis_pipe.config import load
-from amavis_pipe.model import Envelope, Facts, Finding, ForwardTrouble, Trouble
-from amavis_pipe.perform import Actor, Group
-from amavis_pipe.policy import decide
-from amavis_pipe.settings import Settings
+from amavis_pipe.model import ForwardTrouble, Trouble
+from amavis_pipe.perform import Group
 
 CASES = {
     "a clean mail": ("clean", {}),
     "a delivery status notification": ("virus", {"infected": {"action": "bounce"}}),
     "word of mail kept back": ("crash", {}),
 }
-FINDINGS = {
-    "clean": [],
-    "virus": [Finding("virus", "Name", "1", "clamd")],
-    "crash": [Finding("unchecked", "crash:zip", "1")],
-    "encrypted": [Finding("unchecked", "encrypted:zip", "1")],
-}
-ALICE, A, B, C = b"alice@sender.example", b"a@site.example", b"b@site.example", b"c@site.example"
-MAIL = b"Subject: x\n\nx\n"
-
-
-def agree():
-    """pipe(8) is still there."""
-
-
-class Site:
-    """Settings below a folder, and what is done for one mail under them."""
-
-    def __init__(self, folder, **settings):
-        for name in ("out", "work", "quarantine"):
-            (folder / name).mkdir(exist_ok=True)
-        self.out = folder / "out"
-        self.folder = os.fsencode(folder)
-        route = f"file:{self.out}"
-        tree = {"state": str(folder), "forward": route, "notify": route, "scanners": ["builtin"], **settings}
-        self.settings = Settings(load.read(tree, "", "")[0])
-
-    def act(self, found="clean", recipients=(A,), ready=agree, groups=None, queue_id=b"4bQ7", sender=ALICE):
-        """How it ends; `receipts` are those of this try."""
-        envelope = Envelope(sender, recipients, queue_id)
-        facts = Facts([], FINDINGS[found], [])
-        mail = intake.of_bytes(MAIL, self.folder)
-        decision = decide(facts, envelope, self.settings, mail)
-        actor = Actor(self.settings, ready, monotonic() + 30)
-        self.receipts = actor.receipts
-        if groups is None:
-            return actor.perform(mail, envelope, decision, facts)
-        return actor.send_on(mail, envelope, decision, groups, Committed(self.settings.state, mail, envelope))
-
-    def written(self):
-        return [path.read_bytes() for path in sorted(self.out.iterdir())]
 
 
 @pytest.fixture
