@@ -31,6 +31,7 @@ def ask(channel: Channel, given: "Given", user: bytes = b"", report: bool = Fals
     channel.begin(LARGEST)
     channel.send(request(given.size, user, report))
     channel.send_all(given.chunks())
+    channel.end()  # it reads by lines, and waits for the end of the last one, whatever length it was told
     lines = [channel.line()]
     _check_status(lines[0])  # what it could not do has no further lines
     while lines[-1]:
