@@ -91,6 +91,7 @@ class Checker:
 class Question:
     """What a checker is asked of one mail, for one user; asked once, by whoever comes first.
 
+    name    of the checker
     cached  whether the answer was remembered
     """
 
@@ -111,6 +112,7 @@ class Question:
         self._seconds = seconds
         self._answer: list[Score | None] = []
         self._error: BaseException | None = None
+        self.name = checker.via
         self.cached = False
 
     def run(self) -> None:

@@ -1,0 +1,85 @@
+"""One mail's questions to the checker, one for each user that it is checked for, and who gets which answer.
+
+Recipients that are left out are asked for by nobody and have no score: what one is spared, or given, never
+becomes another's. Each question is told of those recipients alone whose answer it is.
+"""
+
+from amavis_pipe.model import Answer, Envelope, ScannerTrouble
+from amavis_pipe.spam.check import Checker, Question
+from amavis_pipe.spam.users import groups
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from amavis_pipe.cache import Cache
+    from amavis_pipe.intake import Mail
+    from amavis_pipe.spam.score import Score
+    from amavis_pipe.spam.users import Users
+
+
+class Consultation:
+    """What is asked of a mail.
+
+    jobs     to be run at the same time as scanners are asked; none need be
+    scores   by recipient, once settle() was called; nothing for those without one
+    answers  what the record keeps: who was asked, for how long, with what trouble
+    """
+
+    __slots__ = ("_questions", "answers", "scores")
+
+    def __init__(
+        self,
+        mail: "Mail",
+        envelope: Envelope,
+        recipients: tuple[bytes, ...],
+        checker: Checker,
+        users: "Users",
+        until: float,
+        cache: "Cache | None" = None,
+        seconds: int = 0,
+    ) -> None:
+        """`recipients` are those of the envelope that want a score; the rest as of Question."""
+        self._questions = [
+            (among, Question(mail, _narrowed(envelope, among), checker, user, until, cache, seconds))
+            for user, among in groups(recipients, users).items()
+        ]
+        self.scores: dict[bytes, Score] = {}
+        self.answers: list[Answer] = []
+
+    @property
+    def jobs(self) -> "list[Callable[[], None]]":
+        return [question.run for _, question in self._questions]
+
+    def settle(self, defer: bool) -> None:
+        """Take the answers, asking for those that are not there yet.
+
+        ScannerTrouble if one can't be had and `defer` is set; else its recipients go without a score.
+        """
+        for among, question in self._questions:
+            try:
+                score = question.answer()
+            except ScannerTrouble as error:
+                if defer:
+                    raise
+                self.answers.append(Answer(question.name, trouble=str(error)))
+                continue
+            if score is None:
+                continue
+            self.scores.update(dict.fromkeys(among, score))
+            self.answers.append(Answer(question.name, cached=question.cached, ms=score.ms))
+
+
+def _narrowed(envelope: Envelope, recipients: tuple[bytes, ...]) -> Envelope:
+    """The envelope with these recipients alone."""
+    if recipients == envelope.recipients:
+        return envelope
+    return Envelope(
+        envelope.sender,
+        recipients,
+        envelope.queue_id,
+        envelope.client_address,
+        envelope.client_name,
+        envelope.helo,
+        envelope.sasl_username,
+    )
