@@ -52,10 +52,14 @@ class Consultation:
         return [question.run for _, question in self._questions]
 
     def settle(self, defer: bool) -> None:
-        """Take the answers, asking for those that are not there yet.
+        """Take the answers, asking for those that are not there yet, all at the same time.
 
         ScannerTrouble if one can't be had and `defer` is set; else its recipients go without a score.
         """
+        if len(self._questions) > 1:
+            from amavis_pipe.scan.together import together
+
+            together(self.jobs)
         for among, question in self._questions:
             try:
                 score = question.answer()

@@ -58,9 +58,11 @@ def test_each_user_has_an_answer_of_its_own(consult, server):
     server.before = [[b"", HAM]]
     asked = consult(users={b"a@example.org": b"one", b".": b"two"})
     asked.settle(defer=True)
-    assert points(asked) == {ALL[0]: -1.2, ALL[1]: 1009.9, ALL[2]: 1009.9}
     server.close()
-    assert [b"User: one\r\n" in server.heard[0], b"User: two\r\n" in server.heard[1]] == [True, True]
+    users = [heard.partition(b"User: ")[2].partition(b"\r\n")[0] for heard in server.heard]
+    assert sorted(users) == [b"one", b"two"]
+    said = dict(zip(users, (-1.2, 1009.9), strict=True))  # whoever came first
+    assert points(asked) == {ALL[0]: said[b"one"], ALL[1]: said[b"two"], ALL[2]: said[b"two"]}
 
 
 def test_who_is_left_out_is_not_asked_for_and_has_no_score(consult, server):
@@ -100,8 +102,8 @@ def test_trouble_defers_or_leaves_its_recipients_without_a_score(consult, server
     server.before = [[b"", FAILED]]
     asked = consult(users={b"a@example.org": b"one"})
     asked.settle(defer=False)
-    assert points(asked) == {ALL[1]: 1009.9, ALL[2]: 1009.9}
-    assert [answer.trouble for answer in asked.answers] == ["spamd: SPAMD/1.1 64 EX_USAGE", ""]
+    assert set(points(asked)) in ({ALL[0]}, {ALL[1], ALL[2]})  # whoever came second
+    assert sorted(answer.trouble for answer in asked.answers) == ["", "spamd: SPAMD/1.1 64 EX_USAGE"]
 
 
 def test_a_mail_that_is_too_large_has_no_score_and_no_trouble(consult, server):
