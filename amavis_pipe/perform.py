@@ -287,9 +287,17 @@ def added_lines(settings: "Settings", verdict: "Verdict", kept: str = "") -> lis
     if kept:
         lines.append(b"X-Quarantine-ID: <" + kept.encode("ascii", "replace") + b">")
     lines += verdict.headers
+    lines += verdict.spam
     return lines
 
 
-def removed(settings: "Settings") -> tuple[bytes, ...]:
+def removed(settings: "Settings") -> "frozenset[bytes]":
     """Names of fields, lower case, that are taken from mail that goes on: others' fields of our names."""
-    return (settings.tag.lower(), b"x-amavis-alert", b"x-quarantine-id") if settings.remove_foreign else ()
+    names: frozenset[bytes] = frozenset()
+    if settings.remove_foreign:
+        names |= {settings.tag.lower(), b"x-amavis-alert", b"x-quarantine-id"}
+    if settings.checker:
+        from amavis_pipe.spam import headers
+
+        names |= headers.NAMES
+    return names

@@ -192,6 +192,7 @@ class Settings:
         self.rules: tuple[Rule, ...] = values["rules"]
         self.local: bytes = values["local_domains"]
         self.delimiter: bytes = values["recipient_delimiter"]
+        self.checker: tuple[Any, ...] | None = values["checker"]
         self.bounces: str = values["bounces"]
         self.suspect: bool = values["infected.suspect"]
         self.crash: str = values["unchecked.crash"]

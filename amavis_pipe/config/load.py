@@ -10,7 +10,7 @@ import tomllib
 from typing import Any
 
 from amavis_pipe import settings
-from amavis_pipe.config import banned, lines
+from amavis_pipe.config import banned, lines, spam
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rules import Reader as RuleReader
@@ -85,6 +85,7 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values["local_domains"] = rules.local(values["local"])
     values["tables"] = {name: tree[name] for name in SHOWN_TABLES if name in tree}
     values["passwords"] = reader.passwords(values["passwords.file"], files)
+    values["checker"] = reader.checker(values, files)
     reader.relations(values)
     if reader.faults:
         raise settings.SettingsError([str(fault) for fault in reader.faults])
@@ -240,6 +241,17 @@ class _Reader:
             self._fault("passwords.file", f"{file.decode('utf-8', 'backslashreplace')}: {error.strerror}")
             return ()
         return tuple(dict.fromkeys(line.rstrip(b"\r") for line in found if line.strip()))
+
+    def checker(self, values: Values, files: Files) -> tuple[Any, ...] | None:
+        """What spam.check.Checker takes, None if nobody is asked."""
+        path = values["spam.password_file"].decode("utf-8", "backslashreplace")
+        try:
+            return spam.checker(values, files)
+        except OSError as error:
+            self._fault("spam.password_file", f"{path}: {error.strerror}")
+        except ValueError as error:
+            self._fault("spam.password_file", f"{path}: {error}")
+        return None
 
     def relations(self, values: Values) -> None:
         """Faults between options that are right by themselves."""

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from amavis_pipe import settings
-from amavis_pipe.config.schema import BOOL, FILE, SIZE, Option, Type, choice, integer
+from amavis_pipe.config.types import BOOL, FILE, SIZE, Option, Type, choice, integer
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]

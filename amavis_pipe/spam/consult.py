@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from amavis_pipe.cache import Cache
     from amavis_pipe.intake import Mail
+    from amavis_pipe.model import Facts
+    from amavis_pipe.settings import Settings
     from amavis_pipe.spam.score import Score
     from amavis_pipe.spam.users import Users
 
@@ -41,7 +43,18 @@ class Consultation:
     ) -> None:
         """`recipients` are those of the envelope that want a score; the rest as of Question."""
         self._questions = [
-            (among, Question(mail, _narrowed(envelope, among), checker, user, until, cache, seconds))
+            (
+                among,
+                Question(
+                    mail,
+                    envelope.only(among) if any(among) else envelope,
+                    checker,
+                    user,
+                    until,
+                    cache,
+                    seconds,
+                ),
+            )
             for user, among in groups(recipients, users).items()
         ]
         self.scores: dict[bytes, Score] = {}
@@ -50,6 +63,14 @@ class Consultation:
     @property
     def jobs(self) -> "list[Callable[[], None]]":
         return [question.run for _, question in self._questions]
+
+    def scored(self, facts: "Facts", settings: "Settings") -> "dict[bytes, Score]":
+        """The scores by recipient; nobody is waited for once a virus was found. Raises as settle()."""
+        if any(found.grade == "virus" for found in facts.findings):
+            return {}
+        self.settle(settings.values["spam.trouble"] == "defer")
+        facts.answers += self.answers
+        return self.scores
 
     def settle(self, defer: bool) -> None:
         """Take the answers, asking for those that are not there yet, all at the same time.
@@ -74,16 +95,34 @@ class Consultation:
             self.answers.append(Answer(question.name, cached=question.cached, ms=score.ms))
 
 
-def _narrowed(envelope: Envelope, recipients: tuple[bytes, ...]) -> Envelope:
-    """The envelope with these recipients alone."""
-    if recipients == envelope.recipients:
-        return envelope
-    return Envelope(
-        envelope.sender,
-        recipients,
-        envelope.queue_id,
-        envelope.client_address,
-        envelope.client_name,
-        envelope.helo,
-        envelope.sasl_username,
+def begin(
+    mail: "Mail", envelope: Envelope, settings: "Settings", until: float, cache: "Cache | None"
+) -> Consultation | None:
+    """What is to be asked of a mail under these settings; None if nobody is, or no recipient wants it."""
+    if settings.checker is None:
+        return None
+    recipients = _asking(envelope, settings)
+    if envelope.recipients and not recipients:
+        return None
+    values = settings.values
+    seconds = values["spam.cache_minutes"] * 60
+    checker = Checker(*settings.checker)
+    # without an envelope (a trial) the question is nobody's
+    return Consultation(
+        mail, envelope, recipients or (b"",), checker, values["spam.users"], until, cache, seconds
     )
+
+
+def _asking(envelope: Envelope, settings: "Settings") -> tuple[bytes, ...]:
+    """The recipients who are not spared the check, in their order."""
+    if not settings.rules:
+        return () if "spam" in settings.profile.get("bypass") else envelope.recipients
+    from amavis_pipe.rules import profiles
+
+    spared = {
+        one
+        for profile, several in profiles(envelope, settings)
+        for one in several
+        if "spam" in profile.get("bypass") or profile.get("list") == "white"
+    }
+    return tuple(one for one in envelope.recipients if one not in spared)

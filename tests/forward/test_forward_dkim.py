@@ -65,7 +65,7 @@ def signed(mail, pem, canonical):
 
 def passed(data, folder):
     """What goes on of a mail: our lines added, foreign fields of their names removed."""
-    message = forward.Message(intake.of_bytes(data, folder), LINES, b"x-virus-scanned", headers.NAMES)
+    message = forward.Message(intake.of_bytes(data, folder), LINES, headers.NAMES | {b"x-virus-scanned"})
     return b"".join(message.chunks())
 
 
