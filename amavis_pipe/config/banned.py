@@ -110,7 +110,7 @@ OPTIONS = (
         "kinds",
         Type("a list of shell patterns", _patterns),
         [],
-        'What it is by its content, "image/*"; `amavis-pipe scan` shows it.',
+        'What it is by its content, "image/*"; `amavis-pipe scan --json` shows it.',
     ),
     Option(
         "claimed",

@@ -148,7 +148,7 @@ def _control(head: _Head) -> bytes | None:
 
 
 def _empty(head: _Head) -> bytes | None:
-    return head.first(lambda text: any(line.isspace() for line in text.removesuffix(b"\n").split(b"\n")))
+    return head.first(lambda text: any(line.isspace() for line in text.split(b"\n")))
 
 
 def _long(head: _Head) -> bytes | None:

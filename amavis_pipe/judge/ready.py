@@ -115,9 +115,9 @@ SETS: "dict[str, tuple[str, tuple[Table, ...]]]" = {
     ),
     "macros": (
         "Office documents that can run: by the extensions that say so; by the source of a VBA module, in "
-        "whatever it was found (modules come out as NAME.bas); by the members that hold VBA, macro sheets, "
-        "or scripts of OpenDocument, even an empty library. Not found are macros of Excel 4 in an .xls, and "
-        "modules of a .doc whose source was removed.",
+        "whatever it was found (modules come out as NAME.bas); by the usual names of members that hold VBA, "
+        "macro sheets, or macros of OpenDocument, even an empty library. Not found are macros of Excel 4 in "
+        "an .xls, and modules of a .doc whose source was removed.",
         (
             {"extensions": _words(MACROS)},
             {"names": ["*vbaProject.bin", "xl/macrosheets/*"]},
@@ -157,8 +157,8 @@ SETS: "dict[str, tuple[str, tuple[Table, ...]]]" = {
         ({"double_extension": True},),
     ),
     "encrypted-archives": (
-        "Archives, and what is in them, that no known password opened. Not encrypted mail (S/MIME, OpenPGP), "
-        "PDF and Office documents.",
+        "Archives and disk images that no known password opened, and what is in them. Not encrypted mail "
+        "(S/MIME, OpenPGP), PDF and Office documents.",
         ({"encrypted": _words(_LOCKS)},),
     ),
     "everything": (

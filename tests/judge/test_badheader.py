@@ -46,6 +46,63 @@ def test_a_line_of_an_mbox_in_front_is_no_field_and_no_fault():
     assert told(b"From a@example.org\n\n") == ["missing:Date"]
 
 
+MAILERS = {
+    "a reply by Thunderbird": b"""\
+Return-Path: <a@example.org>
+Received: from mail.example.org (mail.example.org [192.0.2.1])
+\tby mx.example.net (Postfix) with ESMTPS id 4bQ7Xz
+\tfor <b@example.net>; Wed, 25 Nov 2026 10:00:00 +0000 (UTC)
+DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=k;
+\tt=1; bh=abc=; h=Date:Subject:To:From; b=
+\t abc+/=
+Message-ID: <0a1b@example.org>
+Date: Wed, 25 Nov 2026 11:00:00 +0100
+MIME-Version: 1.0
+User-Agent: Mozilla Thunderbird
+Subject: =?UTF-8?Q?Re=3A_Gr=C3=BC=C3=9Fe?=
+To: =?UTF-8?B?xI1hag==?= <b@example.net>
+Content-Language: de-DE
+From: A <a@example.org>
+In-Reply-To: <9@example.net>
+Content-Type: multipart/signed; protocol="application/pgp-signature";
+ micalg=pgp-sha512; boundary="------------0aB0cD0eF0gH0iJ0kL0mN0oP"
+
+""",
+    "Outlook": b"""\
+From: "A, B" <a@example.org>
+To: <b@example.net>
+Subject: a
+Thread-Topic: a
+Date: Wed, 25 Nov 2026 10:00:00 +0000
+Message-ID: <AM0PR01MB0001@example.org>
+Accept-Language: de-DE, en-US
+X-MS-Has-Attach: yes
+x-ms-exchange-antispam-messagedata-0: =?us-ascii?Q?abc?=
+ =?us-ascii?Q?def=3D?=
+Content-Type: multipart/mixed;
+\tboundary="_004_AM0PR01MB0001AM0PR01MB0001exam_"
+MIME-Version: 1.0
+""",
+    "Apple": b"""\
+From: a@example.org
+Content-Type: text/plain;
+\tcharset=us-ascii
+Content-Transfer-Encoding: 7bit
+Mime-Version: 1.0 (Mac OS X Mail 16.0 \\(3826.200.121\\))
+Subject: a
+X-Universally-Unique-Identifier: 1
+Date: Wed, 25 Nov 2026 11:00:00 +0100
+To: b@example.net
+""",
+}
+
+
+@pytest.mark.parametrize("head", MAILERS.values(), ids=MAILERS)
+def test_the_headers_of_common_mailers_are_right(head):
+    assert told(head) == []
+    assert told(head.replace(b"\n", b"\r\n")) == []
+
+
 BAD = {
     "type without subtype": (b"Content-type: text\n", "mime:Content-type"),
     "type without a main type": (b"Content-Type: /plain\n", "mime:Content-Type"),

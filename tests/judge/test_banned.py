@@ -113,6 +113,11 @@ CONDITIONS = {
         part("1", claimed="image/png", decoder="html"),
         part("1", claimed="text/html", decoder="html"),
     ),
+    "something in a page": (
+        {"content": "attachment"},
+        part("1", claimed="", decoder="html", kind=PROGRAM),
+        part("1", claimed="", kind=PROGRAM),
+    ),
     "file": ({"content": "file"}, part("1", "a.js", decoder="html"), part("1", claimed="image/png", decoder="html")),
     "any": ({"content": "any"}, part("1", kind="multipart/mixed", flags=("structure",)), None),
 }  # fmt: skip
@@ -237,6 +242,7 @@ def test_without_rules_or_parts_nothing_is_banned():
 SHOWN = {
     "its name": (part("1", "dir/Evil.exe"), {"extensions": ["exe"]}, "r:evil.exe"),
     "the name that decided": (part("1", "a.txt", "b.exe"), {"names": ["b*"]}, "r:b.exe"),
+    "the first that decided": (part("1", "a.txt", "b.exe"), {"names": ["b*"], "path": ["*"]}, "r:b.exe"),
     "its best name and kind": (part("1", "a.txt", "b", kind=PROGRAM), {"kinds": [PROGRAM]}, f"r:a.txt ({PROGRAM})"),
     "its kind": (part("1", kind=PROGRAM), {"kinds": [PROGRAM]}, f"r:{PROGRAM}"),
     "other letters": (part("1", "ü\u202e\n.exe"), {"extensions": ["exe"]}, "r:\\xc3\\xbc\\xe2\\x80\\xae\\x0a.exe"),
@@ -363,8 +369,12 @@ def test_whatever_names_are_findings_are_printable_and_bounded(names, tables):
 def test_names_are_bounded_in_number_and_length():
     many = part("1", *(b"%05d" % number * 2000 for number in range(9999)))
     names = banned.names_of(many)
-    assert len(names) <= banned.NAMES * 12
+    assert len(names) == banned.NAMES
     assert max(map(len, names)) <= banned.NAME
+    assert (
+        len(banned.names_of(part("1", *(b"a/%d: \0.exe. " % number for number in range(99)))))
+        <= 18 * banned.NAMES
+    )
     assert bans({"names": ["*0", "*9999"]}, many) == ["1"]
 
 
