@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amavis_pipe.config.banned import chosen, compiled
-from amavis_pipe.judge import banned
+from amavis_pipe.judge import banned, names, view
 from amavis_pipe.model import Facts, Finding, Part
 
 ZIP, PROGRAM, OLE = "application/zip", "application/x-dosexec", "application/x-ole-storage"
@@ -368,18 +368,18 @@ def test_whatever_names_are_findings_are_printable_and_bounded(names, tables):
 
 def test_names_are_bounded_in_number_and_length():
     many = part("1", *(b"%05d" % number * 2000 for number in range(9999)))
-    names = banned.names_of(many)
-    assert len(names) == banned.NAMES
-    assert max(map(len, names)) <= banned.NAME
+    forms = names.names_of(many)
+    assert len(forms) == names.NAMES
+    assert max(map(len, forms)) <= names.NAME
     assert (
-        len(banned.names_of(part("1", *(b"a/%d: \0.exe. " % number for number in range(99)))))
-        <= 18 * banned.NAMES
+        len(names.names_of(part("1", *(b"a/%d: \0.exe. " % number for number in range(99)))))
+        <= 18 * names.NAMES
     )
     assert bans({"names": ["*0", "*9999"]}, many) == ["1"]
 
 
 def test_of_very_many_names_the_ends_are_looked_at(monkeypatch):
-    monkeypatch.setattr(banned, "ROOM", 1000)
+    monkeypatch.setattr(view, "ROOM", 1000)
     many = [part(str(number), "a" * 300 + f"/{number}.exe") for number in range(1, 30)]
     assert bans({"extensions": ["exe"]}, *many) == [one.path for one in many]
     assert bans({"names": ["a" * 100 + "*"]}, *many) == ["1", "2", "3", "4"]
@@ -392,8 +392,8 @@ def test_a_hostile_nest_costs_no_more_than_its_names(monkeypatch):
         for level in range(60)
     ]
     tries = []
-    fits = banned.fits
-    monkeypatch.setattr(banned, "fits", lambda *rest: tries.append(1) or fits(*rest))
+    fits = view.fits
+    monkeypatch.setattr(view, "fits", lambda *rest: tries.append(1) or fits(*rest))
     pattern = "**/a*/**/*a/**/a*a/**/b"
     assert bans({"path": [pattern]}, *deep) == []
     assert len(tries) <= 60 * 4 * 39
@@ -402,7 +402,7 @@ def test_a_hostile_nest_costs_no_more_than_its_names(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "others"),
     [
-        ("banned", {"judge.glob", "kinds", "model", "text"}),
+        ("banned", {"judge.glob", "judge.names", "judge.view", "kinds", "model", "text"}),
         ("badheader", {"mime", "mime.header", "model", "text"}),
         ("ready", set()),
     ],
