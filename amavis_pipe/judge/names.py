@@ -1,8 +1,8 @@
 """Names of parts as rules compare them. Pure.
 
 Names lie: every candidate counts, in every form that Windows or a reader may make of it: less its path, dots
-and blanks at the end, an alternate stream (`::$DATA`), what stands behind a NUL, characters that show nothing.
-A name that a decoder made up doesn't count.
+and blanks at the end, an alternate stream (`::$DATA`), what stands behind a NUL, and characters that show
+nothing. A name that a decoder made up doesn't count.
 """
 
 from amavis_pipe.judge.glob import folded
