@@ -6,7 +6,8 @@
 import sys
 from typing import Any
 
-from amavis_pipe.config.categories import SAME
+from amavis_pipe.config.banned import OPTIONS as BANNED_OPTIONS
+from amavis_pipe.config.categories import RULE_ONLY, SAME
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.schema import OPTIONS, SECTIONS
 from amavis_pipe.config.types import Option
@@ -29,7 +30,7 @@ def sample(given: dict[str, Any] | None = None) -> str:
             if option.key.rpartition(".")[0] == section:
                 lines += _lines(option, given)
         lines.append("")
-    return "\n".join(lines + _row_lines() + _allow_lines()) + "\n"
+    return "\n".join(lines + _row_lines() + _allow_lines() + _rule_lines() + _banned_lines()) + "\n"
 
 
 def _lines(option: Option, given: dict[str, Any]) -> list[str]:
@@ -63,6 +64,41 @@ def _allow_lines() -> list[str]:
         "# Why; it stands in the record of each mail.",
         '#reason = ""',
     ]
+
+
+def _rule_lines() -> list[str]:
+    return [
+        "",
+        "# What is otherwise for some mail: [[recipient]], [[sender]], [[client]]. Each option is from the",
+        "# first rule that holds and names it, recipients' before senders' before clients', else from above.",
+        "#[[recipient]]",
+        '# user@example.org, user@, example.org, .example.org (and all below it), "." (any), "<>" (the null',
+        "# sender); /FILE for a file of such entries, one a line; map:NAME for what `config refresh` got.",
+        "# For clients: an IP address, a network, user:NAME, user:. (whoever authenticated).",
+        '#match = ["boss@example.org", "/etc/amavis-pipe.vips"]',
+        "# Further conditions, written like match: all must hold.",
+        "#sender = []",
+        "#client = []",
+        "# Any option of the categories above, bypass, banned_rules, and:",
+        *(f"# {line}" for option in RULE_ONLY for line in (option.text, f"  wants {option.type.wants}")),
+        *(f"#{option.key} = {toml(option.default)}" for option in RULE_ONLY),
+        '#infected.action = "discard"',
+        "",
+        "# A map that `amavis-pipe config refresh`, from cron, gets by a command: one entry a line.",
+        "#[[map]]",
+        '#name = "users"',
+        '#command = ["/usr/local/sbin/dump-users"]',
+        "# Time that it may take, and the least number of entries; else the map stays as it was.",
+        "#seconds = 60",
+        "#least = 1",
+    ]
+
+
+def _banned_lines() -> list[str]:
+    lines = ["", "# A banned rule of the site's own: docs/banned.rst", "#[[banned_rule]]"]
+    for option in BANNED_OPTIONS:
+        lines += [f"# {option.text}", f"#{option.key} = {toml(option.default)}"]
+    return lines
 
 
 def toml(value: Any) -> str:
