@@ -72,8 +72,8 @@ def bounded(value: object) -> float | None:
 
 
 def name_of(test: bytes) -> str:
-    """A test's name: every other byte than letters, digits and "_.-" as "_", and of bounded length."""
-    return test[:LONGEST_NAME].translate(_NAME).decode()
+    """A test's name: every other byte than letters, digits and "_.-" as "_"; bounded, never empty."""
+    return test[:LONGEST_NAME].translate(_NAME).decode() or "_"
 
 
 def report_line(points: "float | None", test: str, told: bytes) -> str:

@@ -72,6 +72,11 @@ def test_a_report_stands_on_lines_of_its_own():
     assert lines(Score(7.0, report=report), 4.0, 6.9)[-1].startswith(b"X-Spam-Status")
 
 
+def test_a_test_without_a_name_makes_no_empty_fold():
+    made = lines(Score(9.0, tests=(("A" * 20, None), ("", None))), 4.0, 6.9)[-1]
+    assert made.endswith(b"\n\ttests=" + b"A" * 20 + b", _")
+
+
 TEXT = strategies.text(max_size=100)
 
 
