@@ -1,6 +1,9 @@
 """Asking a checker: whole conversations, faults, several addresses, what is remembered."""
 
 import marshal
+import select
+import socket
+import struct
 from time import monotonic
 
 import pytest
@@ -10,6 +13,7 @@ from stand_in.daemon import Daemon
 from amavis_pipe import intake
 from amavis_pipe.cache import Cache
 from amavis_pipe.model import Envelope, ScannerTrouble
+from amavis_pipe.scan.channel import Channel
 from amavis_pipe.scan.together import together
 from amavis_pipe.spam.check import Checker, Question, check, key
 from amavis_pipe.spam.score import Score, unpack
@@ -136,6 +140,20 @@ def test_whatever_is_no_answer_is_trouble_in_time(server, mail, via, script, kin
     with pytest.raises(ScannerTrouble, match=f"^{via}") as caught:
         check(mail, ENVELOPE, checker(server.at, via=via, timeout=0.5 if kind == "slow" else 20), b"", soon())
     assert caught.value.kind == kind
+
+
+def test_to_end_a_connection_that_was_reset_is_no_failure_of_its_own():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        channel = Channel(checker().row, f"127.0.0.1:{listener.getsockname()[1]}", soon())
+        connection = listener.accept()[0]
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        assert select.select([channel._socket.fileno()], [], [], 20)[0]
+        channel.end()
+        with pytest.raises(ScannerTrouble, match="Connection reset") as caught:
+            channel.line()
+        channel.close()
+    assert caught.value.kind == "away"
 
 
 def test_nobody_there_is_trouble(mail):
