@@ -85,9 +85,8 @@ def _scanners(entry: dict[str, Any]) -> list[str]:
 
 def _spam(score: dict[str, Any]) -> list[str]:
     required = f" of {score['required']}" if score["required"] is not None else ""
-    return [
-        f"  {score['score']}{required} points, says {score['checker']}: {', '.join(score['tests']) or 'no test'}"
-    ]
+    tests = ", ".join(score["tests"]) or "no test"
+    return [f"  {score['score']}{required} points, says {score['checker']}: {tests}"]
 
 
 def _limits(entry: dict[str, Any]) -> list[str]:
