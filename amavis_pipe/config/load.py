@@ -256,6 +256,8 @@ class _Reader:
     def relations(self, values: Values) -> None:
         """Faults between options that are right by themselves."""
         slowest = max((row["timeout"] for row in values["rows"]), default=0)
+        if values["checker"]:
+            slowest = max(slowest, values["spam.timeout"])
         if values["limits.hard_seconds"] < values["limits.seconds"] + slowest:
             self._fault(
                 "limits.hard_seconds",
