@@ -33,15 +33,19 @@ _LIST = (
     b"list-archive",
 )
 """Fields of mailing lists (RFC 2369, RFC 2919)."""
-_NO_PERSON = frozenset((b"mailer-daemon", b"owner", b"request", b"bounce", b"bounces"))
-"""What the local part of an address is, begins with ("owner-x") or ends with ("x-request"), where no person reads."""
+_ROBOTS = (b"mailer-daemon", b"bounce", b"bounces")
+_BEGINS = (b"owner-", b"bounce-", b"bounces-")
+_ENDS = (b"-owner", b"-request", b"-bounce", b"-bounces")
+"""Local parts of addresses where no person reads."""
 
 
 def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
     """Whether the sender of this mail may be told of it: a person, as far as one can see."""
-    local = envelope.sender.lower().rpartition(b"@")[0].partition(b"+")[0]
-    words = {local, local.partition(b"-")[0], local.rpartition(b"-")[2]}
-    if not envelope.sender or not words.isdisjoint(_NO_PERSON):
+    if not envelope.sender:
+        return False
+    name, at, domain = envelope.sender.lower().rpartition(b"@")
+    local = (name if at else domain).partition(b"+")[0]
+    if local in _ROBOTS or local.startswith(_BEGINS) or local.endswith(_ENDS):
         return False
     return not any(_is_automatic(field.name, field.value.strip().lower()) for field in mail.head.fields)
 

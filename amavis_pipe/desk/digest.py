@@ -1,9 +1,9 @@
-"""Sends digests: to each admin one mail a day or an hour of what was found, to recipients of what was kept back.
+"""Sends digests: to admins one mail a day or an hour of what was found, to recipients of what was kept back.
 
-Where the last digest ended stands in `state/digest`, written anew (temporary file, synced, renamed) after a mail
-was handed over. So a crash can send a digest twice, and never lose one: what was begun is noted first, with its
-bounds, and ended by the next run for those who did not get it. A lock lets one run do this at a time. Nothing
-found, nothing sent. Times are UTC, as in the journal.
+Where the last digest ended stands in `state/digest`, written anew (temporary file, synced, renamed) after a
+mail was handed over. So a crash can send a digest twice, and never lose one: what was begun is noted first,
+with its bounds, and ended by the next run for those who did not get it. A lock lets one run do this at a
+time. Nothing found, nothing sent. Times are UTC, as in the journal.
 """
 
 import fcntl
@@ -146,7 +146,7 @@ class Digest:
 
     def _times(self, state: State) -> dict[str, str]:
         form = "%Y-%m-%d %H:%M"
-        since = strftime(form, gmtime(state["until"])) if state["until"] else "the journal's beginning"
+        since = strftime(form, gmtime(state["until"])) if state["until"] else ""
         return {"since": since, "until": strftime(form, gmtime(state["begun"]["until"]))}
 
     def _period(self, when: float) -> str:

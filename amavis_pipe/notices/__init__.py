@@ -1,7 +1,7 @@
 """Tells people what became of a mail: its sender, its recipients, and who looks after the site.
 
-Best effort, when the mail itself is safe: what can't be sent is logged, and never decides over a mail. Nobody
-is told of a notice, a sender of nothing that no person sent (RFC 3834 2). The texts are templates (render.py).
+Best effort, when the mail itself is safe: what can't be sent is logged, and never decides over a mail.
+Nobody is told of a notice, and a sender only of what a person sent (RFC 3834 2). The texts are templates.
 """
 
 from amavis_pipe import journal
@@ -28,9 +28,9 @@ def send(
     settings: "Settings",
     own: "tuple[Finding, ...]" = (),
 ) -> list[str]:
-    """Send the notices that the verdict asks for; who was told: "sender", "recipients", "admin". Never raises.
+    """Send the notices that the verdict asks for; who was told: "sender", "recipients", "admin".
 
-    `kept` is the name in the quarantine, or ""; `own` is what policy itself found.
+    `kept` is the name in the quarantine, or ""; `own` is what policy itself found. Never raises.
     """
     try:
         if is_notice(mail, envelope, settings):
@@ -132,6 +132,7 @@ class Sending:
         from amavis_pipe.notices import compose, render, values
 
         shown = values.about(
+            kind,
             self._mail,
             self._envelope,
             self._verdict,

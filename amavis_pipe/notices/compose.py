@@ -21,7 +21,7 @@ _PLAIN = re.compile(rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 def message(
     to: bytes, subject: str, body: str, settings: Settings, automatic: str = "auto-generated"
 ) -> bytes:
-    """The message; `to` stands in its header, b"" for nobody. What is unprintable in the subject is escaped."""
+    """The message; `to` stands in its header, b"" for nobody. The subject is escaped, the text is not."""
     made = EmailMessage()
     made["From"] = f"amavis-pipe <{author(settings).decode()}>"
     made["To"] = f"<{to.decode()}>" if _PLAIN.fullmatch(to) else UNDISCLOSED

@@ -1,4 +1,4 @@
-"""The texts of notices and digests from Jinja2 templates: a site's own, else those that come with the program.
+"""The texts of notices and digests from Jinja2 templates: a site's own, else those that come with us.
 
 `FOLDER/LANGUAGE/KIND.txt` of the option notices.folder comes first; with a fault in it, the built-in one is
 used and the log says so. What a template yields begins with a line `Subject: …` and an empty one. Values are
@@ -53,7 +53,7 @@ def _rendered(folders: list[bytes], language: str, kind: str, values: dict[str, 
     environment = SandboxedEnvironment(
         loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701  plain text, and no value can leave its line
+        autoescape=False,  # plain text, and no value can leave its line
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -78,7 +78,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _source(folder: bytes, name: str) -> str | None:
-    """The template of this name in a folder, None if it has none; OSError or ValueError for what is no text."""
+    """The template of this name in a folder, None if it has none. OSError, ValueError for what is no text."""
     if ".." in name.split("/") or name.startswith("/"):
         return None
     try:

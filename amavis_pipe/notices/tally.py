@@ -1,7 +1,7 @@
 """Sums up the journal's records for a digest: who is told of which mail, and what it comes to. No I/O.
 
-A record may lack fields, or have others: it may be of an older version. Whatever it says is bounded and escaped
-again. A mail that Postfix tried several times counts once.
+A record may lack fields, or have others: it may be of an older version. Whatever it says is bounded and
+escaped again. A mail that Postfix tried several times counts once.
 """
 
 from collections import Counter, deque

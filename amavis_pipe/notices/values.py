@@ -1,4 +1,4 @@
-"""What the templates of notices are given of one mail: numbers and texts, each bounded and in one printable line.
+"""What templates of notices are given of one mail: numbers and texts, each bounded, in one printable line.
 
 Control, bidirectional and invisible characters are escaped as in the log (text.readable), so no value can end
 its line, forge another one, or turn a text around. The manual has the list of values (docs/notices.rst).
@@ -39,6 +39,7 @@ HEADER_LINES = 1000
 
 
 def about(
+    kind: str,
     mail: Mail,
     envelope: Envelope,
     verdict: Verdict,
@@ -48,15 +49,19 @@ def about(
     own: tuple[Finding, ...] = (),
     for_admin: bool = False,
 ) -> dict[str, Any]:
-    """The values for the notices of one verdict; what only admins may see only for them."""
-    found = _findings(verdict.label, facts, own, settings)
+    """The values for a notice of this kind; what only admins may see only for them.
+
+    A heavier category may be present in a mail that was kept back unexamined: `withheld` tells of the latter.
+    """
+    label = "unchecked" if kind == "withheld" else verdict.label
+    found = _findings(label, facts, own, settings)
     names = _names(found, verdict)
     number = b"-".join([*([envelope.queue_id] if envelope.queue_id else []), mail.sha256[:12].encode()])
     shown: dict[str, Any] = {
         "version": __version__,
         "host": line(notice.host()),
-        "label": verdict.label,
-        "word": WORDS[verdict.label],
+        "label": label,
+        "word": WORDS[label],
         "names": names[:NAMES_SHOWN],
         "more": len(names[NAMES_SHOWN:]),
         "all_names": names[:FINDINGS_SHOWN],

@@ -1,8 +1,8 @@
 """Reads the journal from where the last digest ended: each record once, however late it was appended.
 
 A position is a number of bytes in each day's file, for the journal only grows. Whatever stands after the last
-line end may still be being written, and is left for the next digest. Records of mail in which nothing was found
-are passed over without being parsed. Lines that a crash tore are counted.
+line end may still be being written, and is left for the next digest. Records of mail in which nothing was
+found are passed over without being parsed. Lines that a crash tore are counted.
 """
 
 import json
