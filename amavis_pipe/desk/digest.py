@@ -93,7 +93,7 @@ class Digest:
 
     def _send_all(self, state: State) -> None:
         begun = state["begun"]
-        oldest = strftime("%Y-%m-%d", gmtime(self._now - 86400))
+        oldest = strftime("%Y-%m-%d", gmtime((state["until"] or self._now) - 86400))
         window = Window(self._settings.state + b"/journal", state["files"], oldest, begun["end"])
         tallies = Tallies(self._settings)
         for record in window.records():
@@ -194,7 +194,7 @@ def _state(path: bytes) -> State:
         found = json.loads(slurp(path, LARGEST))
         state = {key: found[key] for key in empty}
         _require_whole(state)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return empty
     return state
 

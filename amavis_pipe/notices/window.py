@@ -42,13 +42,14 @@ class Window:
     def records(self) -> Iterator[Record]:
         """The records of mail in which something was found, oldest first. OSError if a file can't be read."""
         for name in self._files():
-            start = self._begin.get(name, 0)
             stop = None if self._stop is None else self._stop.get(name, 0)
             with open(os.open(self._folder + b"/" + name.encode(), _FLAGS), "rb") as file:
                 found = os.fstat(file.fileno())
                 if not stat.S_ISREG(found.st_mode):
                     continue
-                stop = min(found.st_size, found.st_size if stop is None else stop)
+                stop = found.st_size if stop is None else min(stop, found.st_size)
+                start = self._begin.get(name, 0)
+                start = start if start <= found.st_size else 0  # another file by the old name
                 file.seek(start)
                 yield from self._lines(name, file, start, stop)
         last = sorted(self.end)[-KEPT:]

@@ -11,7 +11,12 @@ from amavis_pipe.model import Answer, Envelope, Facts, Finding, ForwardTrouble
 from amavis_pipe.notices import rate
 from amavis_pipe.policy import decide
 
-ALICE, BOB, CAROL, ADMIN = b"alice@example.org", b"bob@example.net", b"carol@example.net", b"admin@example.net"
+ALICE, BOB, CAROL, ADMIN = (
+    b"alice@example.org",
+    b"bob@example.net",
+    b"carol@example.net",
+    b"admin@example.net",
+)
 ENVELOPE = Envelope(ALICE, (BOB, CAROL), b"4bQ7Xz", b"192.0.2.1", b"mx.example.com", b"mx")
 KEPT = "virus-20261125-110000-4bQ7Xz-0123456789ab"
 ALL = {"notify_sender": True, "notify_recipients": True, "admin": ADMIN.decode()}
@@ -20,7 +25,11 @@ EICAR = Finding("virus", "Eicar-Signature", "1.2", "clamd")
 FACTS = Facts(
     [],
     [EICAR, Finding("virus", "EICAR.Test", "1.2", "uvscan"), Finding("unchecked", "encrypted:zip", "1.3")],
-    [Answer("clamd", "ClamAV 1.4.6/27500"), Answer("uvscan", cached=True), Answer("drweb", trouble="no answer")],
+    [
+        Answer("clamd", "ClamAV 1.4.6/27500"),
+        Answer("uvscan", cached=True),
+        Answer("drweb", trouble="no answer"),
+    ],
 )
 HEADER = (
     b"Received: from mx.example.com (mx.example.com [192.0.2.1])\n\tby site.example.net; Wed",
@@ -48,7 +57,9 @@ class Told:
 
     def __init__(self, settings, facts=FACTS, envelope=ENVELOPE, mail=None, kept=KEPT, own=(), fails=()):
         self.actor = Actor(fails)
-        mail = intake.of_bytes(mails.plain(b"secret words\n", *HEADER) if mail is None else mail, settings.work)
+        mail = intake.of_bytes(
+            mails.plain(b"secret words\n", *HEADER) if mail is None else mail, settings.work
+        )
         self.told = []
         for verdict in decide(facts, envelope, settings).verdicts:
             self.told += notices.send(self.actor, mail, envelope, verdict, facts, kept, settings, own)
@@ -166,7 +177,9 @@ class TestAdminNotice:
     def test_it_shows_the_header_between_two_lines_and_nothing_of_the_content(self, told):
         text = told().text_of(ADMIN)
         _, _, rest = text.partition("------------------------- BEGIN HEADERS -----------------------------\n")
-        header, end, _ = rest.partition("-------------------------- END HEADERS ------------------------------\n")
+        header, end, _ = rest.partition(
+            "-------------------------- END HEADERS ------------------------------\n"
+        )
         assert end
         lines = header.splitlines()
         assert lines[:2] == ["From: a@example.org", "Subject: plain"]
@@ -184,7 +197,10 @@ class TestAdminNotice:
             ({"mail": mails.plain(b"x\n", b"List-Id: <l.example.org>")}, "it is a list or a robot"),
             ({"facts": Facts([], [Finding("virus", "W32.Sobig.F", "1")], [])}, "this virus forges senders"),
             ({"fails": (ALICE,)}, "the notice could not be sent"),
-            ({"tree": {"notices": {"admin": "each"}, "infected": {"admin": ADMIN.decode()}}}, "do not ask for it"),
+            (
+                {"tree": {"notices": {"admin": "each"}, "infected": {"admin": ADMIN.decode()}}},
+                "do not ask for it",
+            ),
         ],
         ids=["null", "list", "forging", "failed", "off"],
     )
@@ -249,7 +265,9 @@ class TestSenderNotice:
         assert "<bob@example.net>: 554 5.7.1 Refused, id=" in found.text_of(ADMIN)
 
 
-CRASH = Facts([], [Finding("unchecked", "crash:rar", "1.2"), Finding("unchecked", "encrypted:zip", "1.1")], [])
+CRASH = Facts(
+    [], [Finding("unchecked", "crash:rar", "1.2"), Finding("unchecked", "encrypted:zip", "1.1")], []
+)
 
 
 class TestMailKeptBack:
@@ -294,7 +312,9 @@ OWN = {
 @pytest.mark.parametrize("label", OWN)
 def test_each_category_has_its_word_and_text(settings_of, label, language):
     """What policy finds itself is given with the verdict, or else read off its alert."""
-    settings = settings_of(notices={"admin": "each", "language": language}, unchecked={"action": "discard", **ALL})
+    settings = settings_of(
+        notices={"admin": "each", "language": language}, unchecked={"action": "discard", **ALL}
+    )
     facts = Facts([], [Finding("unchecked", "encrypted:zip", "1")], [])
     verdict = decide(facts, ENVELOPE, settings).verdicts[0]
     name = "encrypted:zip" if label == "unchecked" else "a.name"
@@ -316,7 +336,9 @@ def test_each_category_has_its_word_and_text(settings_of, label, language):
 
 class TestWordsFromOutside:
     @pytest.mark.parametrize("language", ["en", "de"])
-    @pytest.mark.parametrize("field", ["sender", "recipients", "queue_id", "client_name", "helo", "client_address"])
+    @pytest.mark.parametrize(
+        "field", ["sender", "recipients", "queue_id", "client_name", "helo", "client_address"]
+    )
     def test_the_envelope_can_not_break_out(self, told, field, language):
         hostile = CONTROLS.encode() + b"\xff@example.org"
         values = {"sender": ALICE, "recipients": (BOB,), "queue_id": b"4bQ7Xz"}
@@ -334,7 +356,10 @@ class TestWordsFromOutside:
         assert "{{7*7}}" in found.of(ADMIN)["Subject"]
 
     def test_the_mails_header_can_not_break_out(self, told):
-        fields = [b"Subject: " + CONTROLS.replace("\n", " ").encode(), b"Received: from " + b"\x1b\xff " * 400]
+        fields = [
+            b"Subject: " + CONTROLS.replace("\n", " ").encode(),
+            b"Received: from " + b"\x1b\xff " * 400,
+        ]
         fields += [b"Message-ID: <\x1b[2J\xe2\x80\xae@x>", b"X:  -------------------------- END HEADERS ---"]
         self.assert_harmless(told(mail=mails.plain(b"x\n", *fields)))
 
@@ -359,7 +384,9 @@ class TestWordsFromOutside:
     def test_a_name_in_any_script_is_whole_in_the_subject(self, told, name):
         facts = Facts([], [Finding("virus", name, "1", "clamd")], [])
         found = told(facts=facts).of(BOB, CAROL)
-        shown = name.encode()[:80].decode("utf-8", "backslashreplace") + ("..." if len(name.encode()) > 80 else "")
+        shown = name.encode()[:80].decode("utf-8", "backslashreplace") + (
+            "..." if len(name.encode()) > 80 else ""
+        )
         assert found["Subject"] == f"VIRUS ({shown}) IN MAIL TO YOU (from (alice@example.org))"
         raw = found.as_bytes()
         assert raw.partition(b"\n\n")[0].isascii()
@@ -369,7 +396,9 @@ class TestWordsFromOutside:
         people = tuple(b"%d@example.net" % number for number in range(5000))
         found = told(facts=facts, envelope=Envelope(ALICE, people))
         assert "and 4800 more recipients" in found.text_of(ADMIN)
-        assert found.of(ADMIN)["Subject"].startswith("VIRUS (Name.0, Name.1, Name.2, Name.3, Name.4 and 4995 more)")
+        assert found.of(ADMIN)["Subject"].startswith(
+            "VIRUS (Name.0, Name.1, Name.2, Name.3, Name.4 and 4995 more)"
+        )
         assert len(found.text_of(ADMIN)) < 200_000
 
 

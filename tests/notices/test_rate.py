@@ -51,7 +51,9 @@ def test_a_clock_that_was_set_back_begins_a_new_hour(state):
     assert sent(state, [NOW, NOW, NOW, NOW - 86400]) == [True, True, False, True]
 
 
-@pytest.mark.parametrize("content", [b"", b"x", b"\xff" * 63, os.urandom(64)], ids=["empty", "short", "torn", "noise"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"\xff" * 63, os.urandom(64)], ids=["empty", "short", "torn", "noise"]
+)
 def test_a_damaged_file_is_written_anew(state, tmp_path, content):
     (tmp_path / "notices").write_bytes(content)
     assert sent(state, [NOW] * 3)[2] is False

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from amavis_pipe.notices import compose, render
+from amavis_pipe.notices import compose
 from amavis_pipe.notices.render import BUILT_IN, KINDS, rendered
 
 VALUES = {
@@ -41,7 +41,9 @@ def site(settings_of, tmp_path):
 
 
 def values_of(kind):
-    return VALUES | ({"names": [{"name": "Eicar", "count": 2}]} if kind.startswith("digest") else {})
+    return VALUES | (
+        {"names": [{"name": "Eicar", "count": 2}], "kept": 1} if kind.startswith("digest") else {}
+    )
 
 
 @pytest.mark.parametrize("language", sorted(os.fsdecode(name) for name in os.listdir(BUILT_IN)))
