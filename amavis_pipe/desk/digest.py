@@ -18,7 +18,7 @@ from typing import Any
 
 from amavis_pipe import forward, notice
 from amavis_pipe.desk.table import counted
-from amavis_pipe.model import AmavisPipeError, Envelope, SpoolTrouble
+from amavis_pipe.model import AmavisPipeError, Envelope, Receipt, SpoolTrouble
 from amavis_pipe.notices import compose, rate, render
 from amavis_pipe.notices.tally import Tallies, Tally
 from amavis_pipe.notices.window import Window
@@ -121,20 +121,9 @@ class Digest:
         settings = self._settings
         values = tally.values() | more | {"recipient": ascii_of(address, 320)}
         values["host"] = notice.host().decode()
-        subject, body = render.rendered(kind, values, settings)
-        text = Blob(compose.message(address, subject, body, settings))
-        null, to = Envelope(b"", (address,)), (address,)
         try:
-            receipt = forward.submit(
-                settings.notify,
-                text,
-                null,
-                to,
-                lambda _: None,
-                MAIL_SECONDS,
-                settings.work,
-                settings.stray_cr,
-            )
+            subject, body = render.rendered(kind, values, settings)
+            receipt = self._submit(address, compose.message(address, subject, body, settings))
         except AmavisPipeError as error:
             self._fail(f"to {ascii_of(address)} not sent: {error}")
             return False
@@ -143,6 +132,19 @@ class Digest:
         elif not self._quiet:
             print(f"digest: {counted(tally.total, 'message')} told to {ascii_of(address)}")
         return True
+
+    def _submit(self, address: bytes, text: bytes) -> Receipt:
+        settings, null, to = self._settings, Envelope(b"", (address,)), (address,)
+        return forward.submit(
+            settings.notify,
+            Blob(text),
+            null,
+            to,
+            lambda _: None,
+            MAIL_SECONDS,
+            settings.work,
+            settings.stray_cr,
+        )
 
     def _times(self, state: State) -> dict[str, str]:
         form = "%Y-%m-%d %H:%M"

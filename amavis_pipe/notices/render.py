@@ -7,6 +7,7 @@ bounded and escaped before they come here, and never read as templates.
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 from amavis_pipe import journal, settings
@@ -18,12 +19,12 @@ BUILT_IN = os.path.join(os.path.dirname(os.fsencode(__file__)), b"templates")
 DEFAULT_LANGUAGE = "en"
 LARGEST = 256 << 10
 """Bytes of a template."""
-LONGEST = 1 << 20
+LONGEST = 8 << 20
 """Characters that one may yield."""
 
 
 class TemplateFault(AmavisPipeError):
-    """What a template yields is no notice."""
+    """What a template yields is no notice, or there is nothing to render it."""
 
 
 def rendered(kind: str, values: dict[str, Any], site: settings.Settings) -> tuple[str, str]:
@@ -90,10 +91,11 @@ def _source(folder: bytes, name: str) -> str | None:
 def _jinja2() -> Any:
     """The module: the filter's interpreter doesn't look where it may be installed."""
     try:
-        import jinja2
+        return import_module("jinja2")
     except ImportError:
         from amavis_pipe.jail.programs import site_folders
-
-        sys.path += [folder for folder in site_folders() if folder not in sys.path]
-        import jinja2
-    return jinja2
+    sys.path += [folder for folder in site_folders() if folder not in sys.path]
+    try:
+        return import_module("jinja2")
+    except ImportError as error:
+        raise TemplateFault(f"Jinja2: {error}") from None

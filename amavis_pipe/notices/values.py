@@ -33,7 +33,7 @@ REPLIES = {
 }
 """What became of the mail, as an answer to its sender would say it."""
 NAME_SHOWN, ADDRESS_SHOWN, LINE_SHOWN = 80, 320, 900
-RECIPIENTS_SHOWN = 200
+RECIPIENTS_SHOWN = 100
 FINDINGS_SHOWN = 200
 HEADER_LINES = 1000
 

@@ -206,6 +206,19 @@ class TestContent:
             assert all(char.isprintable() or char == "\n" for char in text)
             assert "{{7*7}}" in text
 
+    def test_the_worst_that_can_be_in_a_journal_is_told(self, site):
+        long = "\u202e" * 9000
+        people = [f"{long}{number}@example.org" for number in range(30)]
+        for number in range(210):
+            site.hit(
+                findings=[{"grade": "virus", "name": f"{count}{long}"} for count in range(20)],
+                quarantined=[long] * 20,
+                envelope={"sender": long, "recipients": people, "client_address": long},
+                time=long,
+                id=f"{number}{long}",
+            )
+        assert "The newest 200 of 210:" in site.told()[ADMIN]
+
 
 class TestReaders:
     def test_each_category_has_its_admin(self, site):

@@ -2,10 +2,13 @@
 
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from amavis_pipe.notices import compose
+from amavis_pipe.notices import compose, render
 from amavis_pipe.notices.render import BUILT_IN, KINDS, rendered
 
 VALUES = {
@@ -129,6 +132,30 @@ def test_a_value_is_never_read_as_a_template(site):
     subject, _ = rendered("admin", values, site())
     assert "({{ 7 * 7 }} and 2 more)" in subject
     assert "({% include 'x' %})" in subject
+
+
+def jinja2_of_a_bare_interpreter(change):
+    """What an interpreter says that does not look where modules are installed."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(render.__file__).parents[2])!r})\n"
+        f"from amavis_pipe.jail import programs\n{change}\n"
+        "from amavis_pipe.notices import render\n"
+        "try:\n    print(render._jinja2().__name__)\n"
+        "except render.TemplateFault as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_jinja2_is_found_where_it_is_installed():
+    assert jinja2_of_a_bare_interpreter("") == "jinja2\n"
+
+
+def test_without_jinja2_there_is_a_plain_word_of_it():
+    said = jinja2_of_a_bare_interpreter("programs.site_folders = tuple")
+    assert said == "Jinja2: No module named 'jinja2'\n"
 
 
 class TestMessage:
