@@ -1,9 +1,9 @@
 """How many notices of each kind go out in an hour, and how many were held back that nobody was told of yet.
 
 One file of 64 bytes at most, `state/notices`: for each kind eight bytes of the time at which its hour began
-(with its first notice), four of the notices in it, four of those held back. The file is locked while it is read
-and written, for no longer. Where it can't be used, no notice goes out: a flood would hit others, while of what is
-held back the journal and the digest tell.
+(with its first notice), four of the notices in it, four of those held back. The file is locked while it is
+read and written, for no longer. Where it can't be used, no notice goes out: a flood would hit others, while
+of what is held back the journal and the digest tell.
 """
 
 import os

@@ -11,7 +11,7 @@ from typing import Any
 from amavis_pipe.model import Envelope
 from amavis_pipe.notices.values import ADDRESS_SHOWN, WORDS, grades, line, name_of
 from amavis_pipe.policy import CATEGORIES, NAMES_SHOWN, SENDABLE
-from amavis_pipe.rules import by_domain, is_among, profiles
+from amavis_pipe.rules import by_domain, is_local, profiles
 from amavis_pipe.settings import Settings
 
 Record = dict[str, Any]
@@ -117,11 +117,10 @@ class Tallies:
 
     def _people(self, envelope: Envelope, actions: dict[str, str]) -> Iterator[bytes]:
         """The local recipients who didn't get the mail; an address that the record shows escaped is none."""
-        local, delimiter = self._settings.values["local"], self._settings.values["recipient_delimiter"]
         for one in dict.fromkeys(envelope.recipients):
             usual = one.isascii() and one.count(b"@") == 1 and not one.translate(None, _USUAL)
             held = actions.get(one.decode("utf-8", "replace"), "pass") not in (*SENDABLE, "defer")
-            if usual and held and is_among(one, local, delimiter):
+            if usual and held and is_local(one, self._settings):
                 key = one.lower()
                 if key in self.people or len(self.people) < PEOPLE:
                     yield key

@@ -10,7 +10,7 @@ from amavis_pipe import __version__, notice
 from amavis_pipe.intake import Mail
 from amavis_pipe.model import Envelope, Facts, Finding
 from amavis_pipe.policy import NAMES_SHOWN, Verdict, is_forging
-from amavis_pipe.rules import is_among
+from amavis_pipe.rules import is_local
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import readable
 
@@ -69,7 +69,7 @@ def about(
         "sender": line(envelope.sender, ADDRESS_SHOWN) or "?",
         "has_sender": bool(envelope.sender),
         "forged": is_forging(facts, settings),
-        "local": is_among(envelope.sender, settings.values["local"], settings.values["recipient_delimiter"]),
+        "local": is_local(envelope.sender, settings),
         "recipients": [line(one, ADDRESS_SHOWN) for one in verdict.recipients[:RECIPIENTS_SHOWN]],
         "more_recipients": len(verdict.recipients[RECIPIENTS_SHOWN:]),
         "action": verdict.action,
