@@ -16,7 +16,8 @@ from amavis_pipe.recent import Recent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from amavis_pipe.cache import Cache
     from amavis_pipe.inquire import Answers, Items
@@ -143,8 +144,11 @@ class Inquiry:
         cache: "Cache",
         called: list[Witness] | None = None,
         until: float | None = None,
+        beside: "Sequence[Callable[[], None]]" = (),
     ) -> None:
+        """`beside` is what else takes time, done while scanners are waited for, or left undone."""
         self._settings = settings
+        self._beside = beside
         self._cache = cache
         self._recent = Recent(cache)
         self._certainty = Certainty(settings)
@@ -200,11 +204,12 @@ class Inquiry:
             return lambda: self._one(source, mail, parts)
 
         jobs = [asking(source) for source in self._sources]
-        if sum([source.row.via != "builtin" for source in self._sources]) < 2:
+        if sum([source.row.via != "builtin" for source in self._sources]) + len(self._beside) < 2:
             return list(zip(self._sources, [job() for job in jobs], strict=True))
         from amavis_pipe.scan.together import together
 
-        return list(zip(self._sources, together(jobs), strict=True))
+        both: list[Callable[[], Any]] = [*jobs, *self._beside]
+        return list(zip(self._sources, together(both), strict=False))
 
     def _one(self, source: Source, mail: "Blob | None", parts: "list[Part]") -> "Given | ScannerTrouble":
         begun = perf_counter()

@@ -110,9 +110,15 @@ class Filter:
         read = perf_counter()
         kept = cache.Cache(site.state + b"/cache", site.cache_days, site.cache_size)
         until = self._deadline - site.hard_seconds + site.scan_seconds
-        examination = examine(mail, site, kept, until)
+        consultation = None
+        if site.checker is not None:
+            from amavis_pipe.spam import consult
+
+            consultation = consult.begin(mail, self._envelope, site, until, kept)
+        examination = examine(mail, site, kept, until, consultation.jobs if consultation else ())
+        scores = consultation.scored(examination.facts, site) if consultation else None
         examination.times["read"] = (read - self._begun) * 1000
-        decision = policy.decide(examination.facts, self._envelope, site, mail)
+        decision = policy.decide(examination.facts, self._envelope, site, mail, scores)
         actor = Actor(site, self._ready, self._deadline)
         self.outcome = actor.perform(mail, self._envelope, decision, examination.facts)
         self._done = (site, mail, examination, decision, actor)

@@ -17,7 +17,7 @@ from amavis_pipe.settings import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from amavis_pipe.ask import Inquiry
     from amavis_pipe.cache import Cache
@@ -45,8 +45,16 @@ class Examination:
         self.times = times
 
 
-def examine(mail: "Mail", settings: "Settings", cache: "Cache", until: float | None = None) -> Examination:
+def examine(
+    mail: "Mail",
+    settings: "Settings",
+    cache: "Cache",
+    until: float | None = None,
+    beside: "Sequence[Callable[[], None]]" = (),
+) -> Examination:
     """The facts of a mail under these settings; scanners have answered by the monotonic time `until`.
+
+    `beside` is what else takes time: done while scanners are waited for, left undone if none is.
 
     Raises ScannerTrouble (a scanner gave no answer), SandboxTrouble, SpoolTrouble. Hostile content
     raises nothing.
@@ -58,7 +66,7 @@ def examine(mail: "Mail", settings: "Settings", cache: "Cache", until: float | N
 
         return decompose(canonical, settings, memory)
 
-    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache, until)
+    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache, until, beside)
 
 
 def examine_file(
@@ -88,6 +96,7 @@ def _examined(
     settings: "Settings",
     cache: "Cache",
     until: float | None = None,
+    beside: "Sequence[Callable[[], None]]" = (),
 ) -> Examination:
     """The facts that `apart` and the scanners give of a content, unless they are known."""
     until = monotonic() + settings.scan_seconds if until is None else until
@@ -105,7 +114,7 @@ def _examined(
             return Examination(_allowed(known, settings), True, {})
     from amavis_pipe.ask import Inquiry
 
-    inquiry = Inquiry(settings, cache, called, until)
+    inquiry = Inquiry(settings, cache, called, until, beside)
     begun = perf_counter()
     facts = apart((cache, context, inquiry.knows))
     opened = perf_counter()

@@ -93,7 +93,8 @@ def summary(
     return (
         f"{ascii_of(envelope.queue_id) or 'NOQUEUE'}: action={actions}{worst} "
         f"from=<{ascii_of(envelope.sender, 256)}> rcpts={len(envelope.recipients)} "
-        f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}{_after(receipts)}"
+        f"parts={len(facts.parts)} cache={'hit' if cached else 'miss'} cpu={cpu:.3f}"
+        f"{f' hits={decision.score.score:.1f}' if decision.score else ''}{_after(receipts)}"
     )
 
 

@@ -32,6 +32,13 @@ STARTS = (
     (0, b"MM\0*", "image/tiff"),
     (0, b"MZ", "application/x-dosexec"),
     (0, b"\x7fELF", "application/x-executable"),
+    (0, b"L\0\0\0\1\x14\2\0", "application/x-ms-shortcut"),
+    (0, b"\xca\xfe\xba\xbe", "application/java-vm"),  # and Mach-O for several machines
+    (0, b"\xfe\xed\xfa\xce", "application/x-mach-binary"),
+    (0, b"\xfe\xed\xfa\xcf", "application/x-mach-binary"),
+    (0, b"\xce\xfa\xed\xfe", "application/x-mach-binary"),
+    (0, b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
+    (0, b"dex\n03", "application/x-dex"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (0, b"RIFF", "application/x-riff"),
     (0, b"OggS", "application/ogg"),

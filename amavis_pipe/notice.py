@@ -1,8 +1,8 @@
-"""Mail of our own: delivery status notifications (an infected mail, recipients who were refused), and word
-of mail kept back; reports of cron's commands.
+"""Mail of our own: delivery status notifications (recipients whose mail policy or the next host refuses), and
+reports of cron's commands. Other notices are in notices/.
 
 A notification has no content of the mail but its header (RFC 3464, RFC 6522; RET=HDRS of RFC 3461) and
-goes out under the null sender; that of an infected mail to nobody who can't want it: not to a null
+goes out under the null sender; what policy refuses is told to nobody who can't want it: not to a null
 sender, a list or a robot (RFC 3834 2). Written by hand, from bytes: nothing of the mail is parsed.
 """
 
@@ -21,17 +21,42 @@ if TYPE_CHECKING:
 
 HEADER_SHOWN = 16 << 10
 """Bytes of the mail's header that a notification carries at most."""
+_HOST = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 _BULK = (b"bulk", b"list", b"junk")
+_LIST = (
+    b"list-id",
+    b"list-help",
+    b"list-subscribe",
+    b"list-unsubscribe",
+    b"list-post",
+    b"list-owner",
+    b"list-archive",
+)
+"""Fields of mailing lists (RFC 2369, RFC 2919)."""
+_ROBOTS = (b"mailer-daemon", b"bounce", b"bounces")
+_BEGINS = (b"owner-", b"bounce-", b"bounces-")
+_ENDS = (b"-owner", b"-request", b"-bounce", b"-bounces")
+"""Local parts of addresses where no person reads."""
 
 
 def may_answer(mail: "Mail", envelope: "Envelope") -> bool:
-    """Whether a notification of a virus may go to the sender of this mail."""
-    if not envelope.sender or envelope.sender.lower().startswith((b"mailer-daemon@", b"owner-")):
+    """Whether the sender of this mail may be told of it: a person, as far as one can see."""
+    if not envelope.sender:
         return False
-    head = mail.head
-    automatic = (head.first(b"auto-submitted") or b"no").strip().lower()
-    bulk = (head.first(b"precedence") or b"").strip().lower() in _BULK
-    return not bulk and automatic.startswith(b"no") and head.first(b"list-id") is None
+    name, at, domain = envelope.sender.lower().rpartition(b"@")
+    local = (name if at else domain).partition(b"+")[0]
+    if local in _ROBOTS or local.startswith(_BEGINS) or local.endswith(_ENDS):
+        return False
+    return not any(_is_automatic(field.name, field.value.strip().lower()) for field in mail.head.fields)
+
+
+def _is_automatic(name: bytes, value: bytes) -> bool:
+    """Whether a field says that a list or a robot sent the mail, or that it is a bounce itself."""
+    if name == b"auto-submitted":
+        return value.partition(b";")[0].partition(b"(")[0].strip() != b"no"
+    if name == b"precedence":
+        return value in _BULK
+    return name in _LIST or (name == b"content-type" and value.startswith(b"multipart/report"))
 
 
 def bounced(
@@ -41,12 +66,9 @@ def bounced(
     settings: "Settings",
 ) -> bytes:
     """The delivery status notification for recipients whose mail policy refuses, each with its verdict."""
-    reasons = dict.fromkeys(verdict.reason.encode("ascii", "replace") for _, verdict in failed)
+    reasons = dict.fromkeys(_line(verdict.reason) for _, verdict in failed)
     why = b"because of\nwhat was found in it:\n\n" + b"\n".join(b"    " + reason for reason in reasons)
-    rows = [
-        (word, b"5.7.1", b"x-unix; 5.7.1 " + verdict.reason.encode("ascii", "replace"))
-        for word, verdict in failed
-    ]
+    rows = [(word, b"5.7.1", b"x-unix; 5.7.1 " + _line(verdict.reason)) for word, verdict in failed]
     return _not_delivered(mail, envelope, why, rows, settings)
 
 
@@ -66,14 +88,14 @@ def _not_delivered(
 ) -> bytes:
     """The notification that some recipients, each with status and diagnostic code, don't get a mail."""
     boundary = b"=_" + posix.urandom(18).hex().encode()
-    host = _host()
+    own = host()
     listed = b"".join(b"<%s>\n" % _address(word) for word, _, _ in failed)
     text = (
         b"This is the mail system at host %s.\n\n"
         b"Your message was not delivered to the recipients below, %s\n\n%s\n"
         b"The message itself is not attached, only its header.\n"
-    ) % (host, why, listed)
-    status = b"Reporting-MTA: dns; %s\n" % host
+    ) % (own, why, listed)
+    status = b"Reporting-MTA: dns; %s\n" % own
     if envelope.queue_id:
         status += b"X-Postfix-Queue-ID: %s\n" % _address(envelope.queue_id)
     status += b"Arrival-Date: %s\n" % _date()
@@ -94,31 +116,6 @@ def _not_delivered(
     return top + b"".join(_part(boundary, *part) for part in parts) + b"--%s--\n" % boundary
 
 
-def withheld(mail: "Mail", envelope: "Envelope", name: str, settings: "Settings") -> bytes:
-    """Word for recipients and admin that a mail was kept back, since it could not be examined."""
-    text = (
-        b"A message for %s was not delivered: it could not be examined for viruses,\n"
-        b"because the program that unpacks it failed on it.\n\n"
-        b"From:       <%s>\nKept as:    %s\nSize:       %d bytes\n\n"
-        b"Please ask the postmaster at %s if you expected it.\n"
-    ) % (
-        b", ".join(_address(word) for word in envelope.recipients[:20]),
-        _address(envelope.sender),
-        name.encode(),
-        mail.raw.size,
-        _host(),
-    )
-    return (
-        _top(
-            settings,
-            b"undisclosed-recipients:;",
-            b"Message kept back unexamined",
-            b"text/plain; charset=us-ascii",
-        )
-        + text
-    )
-
-
 def report(to: bytes, subject: str, text: str, settings: "Settings") -> bytes:
     """Word of something that went on here, for whoever looks after it; what is no ASCII becomes "?"."""
     kind = b"text/plain; charset=us-ascii"
@@ -132,10 +129,21 @@ def report(to: bytes, subject: str, text: str, settings: "Settings") -> bytes:
     return top + text.encode("ascii", "replace")
 
 
+def host() -> bytes:
+    """This host's name as it may stand in an address."""
+    name = posix.uname().nodename.encode("utf-8", "replace")[:255]
+    return b"localhost" if not name or name.translate(None, _HOST) else name
+
+
+def authors(settings: "Settings") -> tuple[bytes, ...]:
+    """The addresses that mail of our own may come from."""
+    return (settings.notice_sender or b"postmaster@" + host(), b"amavis@" + host())
+
+
 def _top(
     settings: "Settings", to: bytes, subject: bytes, kind: bytes, automatic: bytes = b"auto-replied"
 ) -> bytes:
-    sender = settings.notice_sender or b"postmaster@" + _host()
+    sender = authors(settings)[0]
     return (
         b"From: amavis-pipe <%s>\nTo: %s\nSubject: %s\nDate: %s\nAuto-Submitted: %s\n"
         b"MIME-Version: 1.0\nContent-Type: %s\n\n"
@@ -159,8 +167,9 @@ def _address(word: bytes) -> bytes:
     return ascii_of(word, 320).encode()
 
 
-def _host() -> bytes:
-    return ascii_of(posix.uname().nodename.encode("utf-8", "replace")).encode() or b"localhost"
+def _line(reason: str) -> bytes:
+    """A reason for one line of ours: printable ASCII, bounded."""
+    return b"".join([char.encode() if " " <= char <= "~" else b"?" for char in reason[:700]])
 
 
 def _date() -> bytes:

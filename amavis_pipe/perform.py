@@ -220,13 +220,14 @@ class Actor:
         places: dict[str, str],
     ) -> None:
         """Tell whom policy wants told, as far as that goes: the mail itself is safe by now."""
-        for verdict in decision.verdicts:
-            if verdict.withheld or verdict.notify_sender or verdict.notify_recipients or verdict.admin:
-                from amavis_pipe import notices
+        wanted = [one for one in decision.verdicts if one.is_told]
+        if wanted and not self.receipts:
+            self.ready()  # nothing is committed yet: the mail may be cut, and comes again
+        for verdict in wanted:
+            from amavis_pipe import notices
 
-                self.told += notices.send(
-                    self, mail, envelope, verdict, facts, places.get(verdict.place, ""), self._settings
-                )
+            kept = places.get(verdict.place, "")
+            self.told += notices.send(self, mail, envelope, verdict, facts, kept, self._settings)
 
     def notify(self, text: bytes, recipients: tuple[bytes, ...], most: float = 3600) -> None:
         """Send a message of our own, under the null sender; ForwardTrouble if that is not possible now."""
@@ -286,9 +287,17 @@ def added_lines(settings: "Settings", verdict: "Verdict", kept: str = "") -> lis
     if kept:
         lines.append(b"X-Quarantine-ID: <" + kept.encode("ascii", "replace") + b">")
     lines += verdict.headers
+    lines += verdict.spam
     return lines
 
 
-def removed(settings: "Settings") -> tuple[bytes, ...]:
+def removed(settings: "Settings") -> "frozenset[bytes]":
     """Names of fields, lower case, that are taken from mail that goes on: others' fields of our names."""
-    return (settings.tag.lower(), b"x-amavis-alert", b"x-quarantine-id") if settings.remove_foreign else ()
+    names: frozenset[bytes] = frozenset()
+    if settings.remove_foreign:
+        names |= {settings.tag.lower(), b"x-amavis-alert", b"x-quarantine-id"}
+    if settings.checker:
+        from amavis_pipe.spam import headers
+
+        names |= headers.NAMES
+    return names

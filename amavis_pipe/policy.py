@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from amavis_pipe.intake import Mail
     from amavis_pipe.model import Envelope, Facts
     from amavis_pipe.settings import Profile, Settings
+    from amavis_pipe.spam.score import Score
 
     Present = list[tuple[str, list[Finding]]]
 
@@ -35,6 +36,7 @@ class Verdict:
     alert       text of X-Amavis-Alert for mail that goes on, ASCII, or ""
     notify_sender, notify_recipients  whether they are told; admin: who else, b"" for nobody
     subject_tag, extension, headers   marks for mail that goes on
+    spam        header lines that tell of the score, for mail that goes on
     scanned     whether viruses were looked for
     recipients  whom it concerns
     """
@@ -52,6 +54,7 @@ class Verdict:
         "reason",
         "recipients",
         "scanned",
+        "spam",
         "subject_tag",
         "withheld",
     )
@@ -71,6 +74,12 @@ class Verdict:
         self.extension = b""
         self.headers: tuple[bytes, ...] = ()
         self.scanned = True
+        self.spam: tuple[bytes, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody is told of it."""
+        return bool(self.withheld or self.notify_sender or self.notify_recipients or self.admin)
 
     @property
     def fate(self) -> tuple[object, ...]:
@@ -81,15 +90,19 @@ class Verdict:
 class Decision:
     """The verdicts on one mail, one for each group of recipients that fare alike, the strictest first.
 
+    score     the highest that a spam checker gave, or None
     findings  what policy itself found for some recipient: banned, bad-header, oversized, spam
     label, action, reason  of the mail as a whole: the heaviest, and the strictest with its reason
     """
 
-    __slots__ = ("findings", "verdicts")
+    __slots__ = ("findings", "score", "verdicts")
 
-    def __init__(self, verdicts: tuple[Verdict, ...], findings: tuple[Finding, ...] = ()) -> None:
+    def __init__(
+        self, verdicts: tuple[Verdict, ...], findings: tuple[Finding, ...] = (), score: "Score | None" = None
+    ) -> None:
         self.verdicts = verdicts
         self.findings = findings
+        self.score = score
 
     @property
     def label(self) -> str:
@@ -105,11 +118,16 @@ class Decision:
 
 
 def decide(
-    facts: "Facts", envelope: "Envelope", settings: "Settings", mail: "Mail | None" = None
+    facts: "Facts",
+    envelope: "Envelope",
+    settings: "Settings",
+    mail: "Mail | None" = None,
+    scores: "dict[bytes, Score] | None" = None,
 ) -> Decision:
     """The verdicts for these facts and this envelope under the site's settings.
 
-    `mail` gives header and size, for the categories that depend on these; None for what is no mail.
+    `mail` gives header and size, for the categories that depend on these; None for what is no mail. `scores`
+    are of recipients for whom a spam checker was asked.
     """
     if not settings.rules:
         groups = [(settings.profile, envelope.recipients)]
@@ -118,15 +136,65 @@ def decide(
 
         groups = rules.profiles(envelope, settings)
     found: list[Finding] = []
+    seen: set[tuple[str, str, str]] = set()
     fates: dict[tuple[object, ...], Verdict] = {}
-    for profile, recipients in groups:
-        own = _own(facts, profile, settings, mail)
-        found += [finding for finding in own if finding not in found]
-        verdict = _verdict(_present(facts, own, profile, settings), profile, settings, envelope.sender)
-        known = fates.setdefault(verdict.fate, verdict)
-        known.recipients += recipients
+    for profile, everybody in groups:
+        about_all = _own(facts, profile, settings, mail)
+        for score, recipients in _by_score(everybody, scores or {}):
+            own = [*about_all, *_spam(score, profile)]
+            found += [one for one in own if (one.grade, one.name, one.part) not in seen]
+            seen.update((one.grade, one.name, one.part) for one in own)
+            present = _present(facts, own, profile, settings)
+            verdict = judged(present, profile, settings, envelope.sender, score)
+            known = fates.setdefault(verdict.fate, verdict)
+            known.recipients += recipients
     verdicts = sorted(fates.values(), key=lambda verdict: ACTIONS.index(verdict.action), reverse=True)
-    return Decision(tuple(verdicts), tuple(found))
+    score = max((scores or {}).values(), key=lambda one: one.score, default=None)
+    return Decision(tuple(verdicts), tuple(found), score)
+
+
+def judged(
+    present: "Present",
+    profile: "Profile",
+    settings: "Settings",
+    sender: bytes,
+    score: "Score | None" = None,
+) -> Verdict:
+    """What these options make of categories, each with its findings, heaviest first; for nobody yet.
+
+    `score` is what a spam checker said.
+    """
+    verdict = Verdict("clean", profile.category("clean").action, "clean")
+    loved = profile.get("lover") or ()
+    for label, found in present:
+        if verdict.label == "clean":
+            _take_notices(verdict, label, profile, sender, loved)
+        action, place, withheld = _wanted(label, found, profile, settings)
+        if label == "spam" and score is not None:
+            action, place = _by_levels(action, place, found, verdict, profile, score)
+        if label in loved:
+            action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
+        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
+            verdict.reason = f"{label} {names_of(found)}"
+        if verdict.label == "clean":
+            verdict.label = label
+        verdict.action = max(verdict.action, action, key=ACTIONS.index)
+        verdict.place = verdict.place or place
+        verdict.withheld = verdict.withheld or withheld
+        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
+    verdict.place = verdict.place or profile.category("clean").place
+    verdict.scanned = "infected" not in profile.get("bypass")
+    if verdict.label == "infected":
+        verdict.withheld = False
+    if score is not None:
+        from amavis_pipe.spam import headers
+
+        tag, required = profile.get("spam.tag"), profile.get("spam.required")
+        hits = score.score + (profile.get("score") or 0)
+        verdict.spam = tuple(headers.lines(score, tag, required, hits, profile.get("spam.report")))
+    if verdict.action == "tag":
+        _mark(verdict, ["clean", *(label for label, _ in present)], profile)
+    return verdict
 
 
 def names_of(findings: list[Finding]) -> str:
@@ -155,6 +223,8 @@ def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail |
         from amavis_pipe.judge import banned
 
         found += banned.findings(facts, settings.banned(rules))
+    if profile.get("list") == "black":
+        found.append(Finding("spam", "blacklisted", "", "policy"))
     if mail is None:
         return found
     limit = profile.get("oversized.limit")
@@ -164,9 +234,56 @@ def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail |
         from amavis_pipe.judge import badheader
 
         found += badheader.findings(mail.raw.head(mail.head.body), profile.get("bad-header.tests"))
-    if profile.get("list") == "black":
-        found.append(Finding("spam", "blacklisted", "", "policy"))
     return found
+
+
+def _by_score(
+    recipients: tuple[bytes, ...], scores: "dict[bytes, Score]"
+) -> "list[tuple[Score | None, tuple[bytes, ...]]]":
+    """The recipients by the score that their mail has."""
+    if not scores or not recipients:
+        return [(scores.get(b""), recipients)]
+    groups: dict[int, tuple[Score | None, tuple[bytes, ...]]] = {}
+    for recipient in recipients:
+        score = scores.get(recipient)
+        groups[id(score)] = (score, (*groups.get(id(score), (None, ()))[1], recipient))
+    return list(groups.values())
+
+
+def _spam(score: "Score | None", profile: "Profile") -> list[Finding]:
+    """That the points are enough to call it spam."""
+    if score is None:
+        return []
+    hits = score.score + (profile.get("score") or 0)
+    if hits < profile.get("spam.required"):
+        return []
+    from amavis_pipe.spam.headers import shown
+
+    return [Finding("spam", "score:" + shown(hits), "", score.checker)]
+
+
+def _by_levels(
+    action: str,
+    place: str,
+    found: list[Finding],
+    verdict: Verdict,
+    profile: "Profile",
+    score: "Score",
+) -> tuple[str, str]:
+    """Action and place for these points; nobody is told of what is over the cutoff for that."""
+    hits = score.score + (profile.get("score") or 0)
+    quarantine_cutoff, notice_cutoff = (
+        profile.get("spam.quarantine_cutoff"),
+        profile.get("spam.notice_cutoff"),
+    )
+    if verdict.label == "clean" and 0 < notice_cutoff <= hits:
+        verdict.notify_sender = verdict.notify_recipients = False
+        verdict.admin = b""
+    if 0 < quarantine_cutoff <= hits:
+        place = ""
+    if hits < profile.get("spam.kill") and all(one.name.startswith("score:") for one in found):
+        return min(action, "tag", key=ACTIONS.index), ""
+    return action, place
 
 
 def _present(facts: "Facts", own: list[Finding], profile: "Profile", settings: "Settings") -> "Present":
@@ -184,33 +301,6 @@ def _present(facts: "Facts", own: list[Finding], profile: "Profile", settings: "
         by_label.setdefault(finding.grade, []).append(finding)
     left_out = {*profile.get("bypass")} | ({"spam"} if profile.get("list") == "white" else set())
     return [(label, by_label[label]) for label in CATEGORIES if label in by_label and label not in left_out]
-
-
-def _verdict(present: "Present", profile: "Profile", settings: "Settings", sender: bytes) -> Verdict:
-    """What these options make of the categories that are present."""
-    verdict = Verdict("clean", profile.category("clean").action, "clean")
-    loved = profile.get("lover") or ()
-    for label, found in present:
-        if verdict.label == "clean":
-            _take_notices(verdict, label, profile, sender, loved)
-        action, place, withheld = _wanted(label, found, profile, settings)
-        if label in loved:
-            action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
-        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
-            verdict.reason = f"{label} {names_of(found)}"
-        if verdict.label == "clean":
-            verdict.label = label
-        verdict.action = max(verdict.action, action, key=ACTIONS.index)
-        verdict.place = verdict.place or place
-        verdict.withheld = verdict.withheld or withheld
-        verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
-    verdict.place = verdict.place or profile.category("clean").place
-    verdict.scanned = "infected" not in profile.get("bypass")
-    if verdict.label == "infected":
-        verdict.withheld = False
-    if verdict.action == "tag":
-        _mark(verdict, ["clean", *(label for label, _ in present)], profile)
-    return verdict
 
 
 def _take_notices(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from amavis_pipe.model import Envelope, Facts, Finding, Part, Receipt
     from amavis_pipe.policy import Decision, Verdict
+    from amavis_pipe.spam.score import Score
 
     Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -56,7 +57,7 @@ def record(
             "used_bytes": facts.used if facts else 0,
             "hit": list(facts.hit) if facts else [],
         },
-        "spam": None,
+        "spam": _score(decision.score) if decision and decision.score else None,
         "cache": "hit" if cached else "miss",
         "ms": {stage: round(ms, 3) for stage, ms in times.items()},
         "sent": [_sent(receipt) for receipt in receipts],
@@ -112,6 +113,16 @@ def _envelope(envelope: "Envelope") -> "Json":
 def _action(verdict: "Verdict") -> "Json":
     recipients: list[Json] = [readable(address) for address in verdict.recipients]
     return {"action": verdict.action, "recipients": recipients, "reason": verdict.reason}
+
+
+def _score(score: "Score") -> "Json":
+    tests: list[Json] = [name for name, _ in score.tests]
+    return {
+        "score": round(score.score, 3),
+        "required": score.required,
+        "tests": tests,
+        "checker": score.checker,
+    }
 
 
 def _sent(receipt: "Receipt") -> "Json":

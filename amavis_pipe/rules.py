@@ -21,7 +21,14 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, tuple[bytes, ...]]]:
     """The options in force, each with the recipients for whom they are; in the recipients' order."""
-    delimiter: bytes = settings.values["recipient_delimiter"]
+    return [
+        (_profile(settings, numbers), recipients) for numbers, recipients in held(envelope, settings).items()
+    ]
+
+
+def held(envelope: "Envelope", settings: "Settings") -> dict[tuple[int, ...], tuple[bytes, ...]]:
+    """The recipients by the rules, as numbers into settings.rules, that hold for them."""
+    delimiter = settings.delimiter
     sender, client = keys(envelope.sender, delimiter), _packed(envelope.client_address)
     groups: dict[tuple[int, ...], list[bytes]] = {}
     shared = {
@@ -29,16 +36,15 @@ def profiles(envelope: "Envelope", settings: "Settings") -> list[tuple[Profile, 
     }
     for recipient in envelope.recipients or (b"",):
         names = keys(recipient, delimiter)
-        held = tuple(
+        numbers = tuple(
             number
             for number in sorted(shared)
             if _holds(settings.rules[number], names, sender, client, envelope)
         )
-        groups.setdefault(held, []).append(recipient)
-    return [
-        (_profile(settings, held), tuple(recipients) if envelope.recipients else ())
-        for held, recipients in groups.items()
-    ]
+        groups.setdefault(numbers, []).append(recipient)
+    return {
+        numbers: tuple(recipients) if envelope.recipients else () for numbers, recipients in groups.items()
+    }
 
 
 def keys(address: bytes, delimiter: bytes = b"+") -> list[bytes]:
@@ -69,6 +75,11 @@ def is_among(address: bytes, entries: bytes, delimiter: bytes = b"+") -> bool:
     return bool(entries) and _has(entries, keys(address, delimiter))
 
 
+def is_local(address: bytes, settings: "Settings") -> bool:
+    """Whether an address is of a domain of the option `local`."""
+    return is_among(address, settings.local, settings.delimiter)
+
+
 def by_domain(table: "bytes | dict[bytes, bytes]", address: bytes, delimiter: bytes = b"+") -> bytes:
     """What a table says of an address: of the most exact of its keys; the one word if it is no table."""
     if isinstance(table, bytes):
@@ -78,10 +89,9 @@ def by_domain(table: "bytes | dict[bytes, bytes]", address: bytes, delimiter: by
 
 def extended(recipients: tuple[bytes, ...], extension: bytes, settings: "Settings") -> tuple[bytes, ...]:
     """The addresses with that extension in place of one they have; those that aren't local as they are."""
-    delimiter: bytes = settings.values["recipient_delimiter"]
-    local: bytes = settings.values["local"]
+    delimiter = settings.delimiter
     return tuple(
-        _with_extension(one, extension, delimiter) if delimiter and is_among(one, local, delimiter) else one
+        _with_extension(one, extension, delimiter) if delimiter and is_local(one, settings) else one
         for one in recipients
     )
 
@@ -95,11 +105,11 @@ def _with_extension(address: bytes, extension: bytes, delimiter: bytes) -> bytes
     return plain + delimiter + extension + at + domain
 
 
-def _profile(settings: "Settings", held: tuple[int, ...]) -> Profile:
-    if not held:
+def _profile(settings: "Settings", numbers: tuple[int, ...]) -> Profile:
+    if not numbers:
         return settings.profile
     wanted: dict[str, Any] = {}
-    for number in held:
+    for number in numbers:
         for key, value in settings.rules[number][2].items():
             wanted.setdefault(key, value)
     return Profile(settings.values, wanted)

@@ -176,7 +176,7 @@ class Settings:
         self.mail_scan: str = values["mail_scan"]
         self.stray_cr: str = values["smtp.stray_cr"]
         self.sandbox: str = values["sandbox"]
-        self.notice_sender: bytes = values["sender"]
+        self.notice_sender: bytes = values["notices.sender"]
         self.limits = Limits(*(values["limits." + name] for name in _LIMITS))
         self.hard_seconds: int = values["limits.hard_seconds"]
         self.scan_seconds = max(self.hard_seconds - RESERVE, self.hard_seconds // 2)
@@ -190,6 +190,9 @@ class Settings:
         self.journal_days: int = values["journal.days"]
         self.profile = Profile(values, {})
         self.rules: tuple[Rule, ...] = values["rules"]
+        self.local: bytes = values["local_domains"]
+        self.delimiter: bytes = values["recipient_delimiter"]
+        self.checker: tuple[Any, ...] | None = values["checker"]
         self.bounces: str = values["bounces"]
         self.suspect: bool = values["infected.suspect"]
         self.crash: str = values["unchecked.crash"]

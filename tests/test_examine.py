@@ -1,13 +1,14 @@
 """The facts of a mail: asked for once, remembered as long as they hold, never mistaken."""
 
 import os
+import threading
 from time import time
 
 import pytest
 from stand_in import mails
 from stand_in.clamd import Clamd
 
-from amavis_pipe import budget, cache, dissect, intake
+from amavis_pipe import budget, cache, dissect, intake, session
 from amavis_pipe.cache import Cache
 from amavis_pipe.examine import examine, examine_file
 from amavis_pipe.model import Facts, Finding, ScannerTrouble
@@ -268,3 +269,25 @@ class TestFile:
         facts = look_at_file(settings, mails.zipped("a", b"x"), b"a.zip").facts
         assert "limit:depth" in {one.name for one in facts.findings}
         assert budget.Limits().depth > 1
+
+
+def test_what_else_takes_time_is_done_while_scanners_are_waited_for(site, monkeypatch):
+    meeting = threading.Barrier(2)
+    scan = session.Session.scan
+
+    def meet_and_scan(*given):
+        meeting.wait(20)
+        return scan(*given)
+
+    monkeypatch.setattr(session.Session, "scan", meet_and_scan)
+    done = []
+
+    def beside():
+        meeting.wait(20)
+        done.append(1)
+
+    read = intake.of_bytes(PLAIN, site.work)
+    kept = Cache(site.state + b"/cache", 7)
+    assert not examine(read, site, kept, beside=[beside]).cached
+    assert examine(read, site, kept, beside=[beside]).cached
+    assert done == [1]

@@ -8,7 +8,7 @@ import pytest
 
 from amavis_pipe import journal
 from amavis_pipe.model import Envelope, Facts, Receipt, Reply
-from amavis_pipe.policy import Verdict
+from amavis_pipe.policy import Decision, Verdict
 
 
 @pytest.fixture
@@ -76,15 +76,16 @@ def test_without_a_daemon_it_goes_on(tmp_path, monkeypatch):
 
 
 def test_the_line_says_what_became_of_the_mail_where_that_is_known():
-    verdict, facts = Verdict("clean", "pass", "clean", (b"a@x", b"b@x")), Facts([], [], [])
+    decision = Decision((Verdict("clean", "pass", "clean", (b"a@x", b"b@x")),))
+    facts = Facts([], [], [])
     envelope = Envelope(b"s@x", (b"a@x", b"b@x"), b"4bQ7")
     start = "4bQ7: action=pass grade=clean from=<s@x> rcpts=2 parts=0 cache=miss cpu=0.030"
-    assert journal.summary(envelope, facts, verdict, False, 0.03) == start
+    assert journal.summary(envelope, facts, decision, False, 0.03) == start
     receipt = Receipt("smtp:127.0.0.1:10025", "2 stray CR became blanks")
     receipt.queue_id = "4bQ8"
     receipt.refused = [Reply(b"b@x", "550 5.1.1 unknown")]
     expect = start + " queued=4bQ8 refused=1 note=2_stray_CR_became_blanks"
-    assert journal.summary(envelope, facts, verdict, False, 0.03, [receipt]) == expect
+    assert journal.summary(envelope, facts, decision, False, 0.03, [receipt]) == expect
 
 
 def test_a_record_is_appended_and_a_folder_that_is_not_there_is_no_failure(tmp_path):

@@ -1,63 +1,18 @@
 """perform: nothing leaves before it is sure that somebody hears how it ended, and nobody gets it twice."""
 
-import os
-from time import monotonic
-
 import pytest
 from stand_in import smtpd
+from stand_in.acting import MAIL, A, B, C, Site
 from stand_in.smtpd import unstuffed
 
-from amavis_pipe import intake
-from amavis_pipe.config import load
-from amavis_pipe.model import Envelope, Facts, Finding, ForwardTrouble, Trouble
-from amavis_pipe.perform import Actor, Group
-from amavis_pipe.policy import decide
-from amavis_pipe.settings import Settings
+from amavis_pipe.model import ForwardTrouble, Trouble
+from amavis_pipe.perform import Group
 
 CASES = {
     "a clean mail": ("clean", {}),
     "a delivery status notification": ("virus", {"infected": {"action": "bounce"}}),
     "word of mail kept back": ("crash", {}),
 }
-FINDINGS = {
-    "clean": [],
-    "virus": [Finding("virus", "Name", "1", "clamd")],
-    "crash": [Finding("unchecked", "crash:zip", "1")],
-    "encrypted": [Finding("unchecked", "encrypted:zip", "1")],
-}
-ALICE, A, B, C = b"alice@sender.example", b"a@site.example", b"b@site.example", b"c@site.example"
-MAIL = b"Subject: x\n\nx\n"
-
-
-def agree():
-    """pipe(8) is still there."""
-
-
-class Site:
-    """Settings below a folder, and what is done for one mail under them."""
-
-    def __init__(self, folder, **settings):
-        for name in ("out", "work", "quarantine"):
-            (folder / name).mkdir(exist_ok=True)
-        self.out = folder / "out"
-        self.folder = os.fsencode(folder)
-        route = f"file:{self.out}"
-        tree = {"state": str(folder), "forward": route, "notify": route, "scanners": ["builtin"], **settings}
-        self.settings = Settings(load.read(tree, "", "")[0])
-
-    def act(self, found="clean", recipients=(A,), ready=agree, groups=None, queue_id=b"4bQ7", sender=ALICE):
-        """How it ends; `receipts` are those of this try."""
-        envelope = Envelope(sender, recipients, queue_id)
-        verdict = decide(Facts([], FINDINGS[found], []), envelope, self.settings)
-        mail = intake.of_bytes(MAIL, self.folder)
-        actor = Actor(self.settings, ready, monotonic() + 30)
-        self.receipts = actor.receipts
-        if groups is None:
-            return actor.perform(mail, envelope, verdict)
-        return actor.send_on(mail, envelope, verdict, groups)
-
-    def written(self):
-        return [path.read_bytes() for path in sorted(self.out.iterdir())]
 
 
 @pytest.fixture
@@ -84,7 +39,7 @@ def test_it_is_not_sent_when_nobody_listens_any_more(tmp_path, server, found, se
     with pytest.raises(Trouble):
         site.act(found, ready=gone)
     assert site.written() == []
-    if way == "smtp":
+    if way == "smtp" and found != "crash":  # a notice is not even begun
         server.wait()
     assert server.messages == []
 
@@ -256,5 +211,5 @@ def test_when_all_of_one_group_are_refused_and_another_has_the_mail_only_they_ar
 def test_a_notification_of_a_virus_is_sent_once_however_often_it_is_tried(tmp_path):
     site = Site(tmp_path, infected={"action": "bounce"})
     for _ in range(2):
-        assert site.act("virus").line == "refused infected Name, sender notified"
+        assert site.act("virus").line.startswith("refused infected Name, sender notified, kept as virus-")
     assert len(site.written()) == 1

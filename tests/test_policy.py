@@ -90,8 +90,8 @@ def test_a_suspicion_counts_as_infected_only_if_the_site_wants_it(settings_of):
     [("quarantine", "discard", True, True), ("defer", "defer", False, False), ("pass", "pass", False, False)],
 )
 def test_a_crash_is_handled_as_configured(settings_of, crash, action, quarantine, withheld):
-    verdict = decide(facts(CRASHED), ENVELOPE, settings_of(unchecked={"crash": crash}))
-    assert (verdict.action, verdict.quarantine, verdict.withheld) == (action, quarantine, withheld)
+    (verdict,) = decide(facts(CRASHED), ENVELOPE, settings_of(unchecked={"crash": crash})).verdicts
+    assert (verdict.action, bool(verdict.place), verdict.withheld) == (action, quarantine, withheld)
 
 
 def test_a_crash_never_makes_the_action_milder(settings_of):
@@ -100,9 +100,9 @@ def test_a_crash_never_makes_the_action_milder(settings_of):
 
 
 def test_nobody_is_told_of_an_infected_mail_that_was_not_examined_either(settings_of):
-    verdict = decide(facts(CRASHED, VIRUS), ENVELOPE, settings_of())
+    (verdict,) = decide(facts(CRASHED, VIRUS), ENVELOPE, settings_of()).verdicts
     assert verdict.withheld is False
-    assert verdict.quarantine is True
+    assert verdict.place == "quarantine"
 
 
 @pytest.mark.parametrize(
@@ -111,18 +111,21 @@ def test_nobody_is_told_of_an_infected_mail_that_was_not_examined_either(setting
 )
 def test_a_copy_is_kept_if_any_category_wants_it(settings_of, infected, unchecked, expect):
     settings = settings_of(infected={"quarantine": infected}, unchecked={"quarantine": unchecked})
-    assert decide(facts(VIRUS, BROKEN), ENVELOPE, settings).quarantine is expect
+    (verdict,) = decide(facts(VIRUS, BROKEN), ENVELOPE, settings).verdicts
+    assert bool(verdict.place) is expect
 
 
 def test_only_mail_that_is_not_clean_is_marked(settings_of):
     settings = settings_of()
-    assert decide(facts(NOTE), ENVELOPE, settings).alert == ""
-    assert decide(facts(BROKEN), ENVELOPE, settings).alert == "UNCHECKED broken:gzip"
-    assert decide(facts(BROKEN, VIRUS), ENVELOPE, settings).alert == "INFECTED Eicar"
+    said = [
+        decide(facts(*found), ENVELOPE, settings).verdicts[0].alert
+        for found in ([NOTE], [BROKEN], [BROKEN, VIRUS])
+    ]
+    assert said == ["", "UNCHECKED broken:gzip", "INFECTED Eicar"]
 
 
 def test_the_verdict_is_for_the_envelopes_recipients(settings_of):
-    assert decide(facts(), ENVELOPE, settings_of()).recipients == ENVELOPE.recipients
+    assert decide(facts(), ENVELOPE, settings_of()).verdicts[0].recipients == ENVELOPE.recipients
 
 
 def test_names_are_listed_once_bounded_and_in_ascii():

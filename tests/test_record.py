@@ -34,9 +34,10 @@ def examined(settings, mail, envelope=None):
     """The record of a mail, made as the filter makes it."""
     read = intake.of_bytes(mail, settings.work)
     found = examine(read, settings, Cache(settings.state + b"/cache", 7))
-    verdict = policy.decide(found.facts, envelope or Envelope(), settings)
+    envelope = envelope or Envelope(b"a@x", (b"b@x",), b"4bQ7Xz")
+    decision = policy.decide(found.facts, envelope, settings, read)
     times = {**found.times, "read": 0.1, "total": 1.0}
-    return record("pipe", "4bQ7Xz", len(mail), read.sha256, found.facts, verdict, [], times, found.cached)
+    return record("pipe", envelope, len(mail), read.sha256, found.facts, decision, [], times, found.cached)
 
 
 def test_a_record_tells_how_the_mail_was_handed_on():
@@ -45,8 +46,10 @@ def test_a_record_tells_how_the_mail_was_handed_on():
     receipt.replies = [Reply(HOSTILE, "250 2.0.0 Ok: queued as 4bQ7Xz1y"), Reply(b"b@x", "550 5.1.1 unknown")]
     round_way = Receipt("sendmail", "a NUL cannot go by smtp")
     facts = Facts([], [], [])
-    verdict = policy.Verdict("clean", "pass", "clean", (b"a@x",))
-    made = record("pipe", "4bQ", 1, SHA256, facts, verdict, [], {"total": 1.0}, False, [receipt, round_way])
+    decision = policy.Decision((policy.Verdict("clean", "pass", "clean", (b"a@x",)),))
+    made = record(
+        "pipe", Envelope(), 1, SHA256, facts, decision, [], {"total": 1.0}, False, [receipt, round_way]
+    )
     assert is_valid(made)
     first, second = made["sent"]
     assert (first["queue_id"], first["replies"][1]["reply"]) == ("4bQ7Xz1y", "550 5.1.1 unknown")
@@ -98,7 +101,7 @@ def test_records_of_mails_keep_to_the_schema(settings_of, mail, verdict):
 
 
 def test_a_record_of_trouble_keeps_to_the_schema_and_has_no_verdict():
-    made = record("stdin", None, 3, SHA256, None, None, ["clamd: no answer in 60 s"], {"total": 1.0})
+    made = record("stdin", Envelope(), 3, SHA256, None, None, ["clamd: no answer in 60 s"], {"total": 1.0})
     assert is_valid(made)
     assert made["verdict"] is None
     assert made["actions"] == []
@@ -114,8 +117,8 @@ def test_a_verdict_beside_trouble_does_not_keep_to_the_schema(settings_of):
 def test_hostile_names_are_escaped():
     part = Part("1", (HOSTILE, b"b"), b"application/zip", "application/zip", 3, SHA256, "mime", ("partial",))
     facts = Facts([part], [Finding("virus", "X", "1", "clamd")], [])
-    verdict = policy.Verdict("infected", "discard", "infected X", (HOSTILE,))
-    made = record("pipe", "x", 1, SHA256, facts, verdict, [], {"total": 1.0})
+    decision = policy.Decision((policy.Verdict("infected", "discard", "infected X", (HOSTILE,)),))
+    made = record("pipe", Envelope(queue_id=b"x"), 1, SHA256, facts, decision, [], {"total": 1.0})
     assert is_valid(made)
     assert made["parts"][0]["name"].isprintable()
     assert made["actions"][0]["recipients"][0].isprintable()

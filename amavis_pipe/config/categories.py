@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from amavis_pipe.config.spam import OPTIONS as SPAM_OPTIONS
 from amavis_pipe.config.types import (
     ACTION,
     ADDRESS_MAP,
@@ -90,7 +91,7 @@ def options(label: str) -> tuple[Option, ...]:
             "admin",
             ADDRESS_MAP,
             "",
-            "Who is told: by the digest, or at once (notices.admin). A table names one for each sender domain.",
+            "Who is told: by the digest, or at once (notices.admin). A table names one by sender domain.",
             admin.get(label, ""),
         ),
         ("subject_tag", SUBJECT, "", 'Put before the subject of mail with action = "tag".', ""),
@@ -152,8 +153,8 @@ HEADER_TOO = (
         "bad-header.tests",
         words_of(*HEADER_TESTS),
         list(HEADER_TESTS),
-        "What counts as a fault: broken MIME fields; raw 8-bit bytes; control characters; lines of nothing but "
-        "blanks; lines above 998 bytes; what is no field; required fields missing, or there more than once.",
+        "What counts as a fault: broken MIME fields; raw 8-bit bytes; control characters; lines of nothing "
+        "but blanks; lines above 998 bytes; what is no field; required fields missing, or given twice.",
         "%allowed_header_tests",
     ),
 )
@@ -161,6 +162,7 @@ SIZE_TOO = (
     Option("oversized.limit", SIZE, 0, "Size of mail that is taken; 0 = any.", "@message_size_limit_maps"),
 )
 FURTHER = {
+    "spam": SPAM_OPTIONS,
     "infected": INFECTED_TOO,
     "unchecked": UNCHECKED_TOO,
     "bad-header": HEADER_TOO,
@@ -201,7 +203,13 @@ SCORE = Option("score", NUMBER, 0.0, "Added to the spam score.", "@score_sender_
 
 RULE_ONLY = (LOVER, LIST, SCORE)
 """What only a rule for some mail can say."""
-_SITE_ONLY = ("infected.suspect", "infected.forging", "unchecked.crash")
+_SPAM_IN_RULES = ("tag", "required", "kill", "quarantine_cutoff", "notice_cutoff", "report")
+_SITE_ONLY = (
+    "infected.suspect",
+    "infected.forging",
+    "unchecked.crash",
+    *(option.key for option in SPAM_OPTIONS if option.key.removeprefix("spam.") not in _SPAM_IN_RULES),
+)
 IN_RULES = {
     option.key: option
     for option in (*OPTIONS, BYPASS, BANNED_RULES, *RULE_ONLY)

@@ -10,6 +10,7 @@ import tomllib
 from typing import Any
 
 from amavis_pipe import settings
+from amavis_pipe.config import banned, lines, spam
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rules import Reader as RuleReader
@@ -19,6 +20,9 @@ from amavis_pipe.config.types import Type
 TABLES = ("scanner", "allow", "recipient", "sender", "client", "map", "banned_rule")
 """Sections of which there may be several."""
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
+
+SHOWN_TABLES = ("recipient", "sender", "client", "map", "banned_rule")
+"""Those whose text is kept, for `config show`."""
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
@@ -44,14 +48,22 @@ def parsed(data: bytes, name: str) -> tuple[Values, Files]:
 
     SettingsError with all of them.
     """
+    return read(_tree(data, name), name, data.decode())
+
+
+def _tree(data: bytes, name: str) -> Values:
     try:
-        text = data.decode()
-        tree = tomllib.loads(text)
+        return tomllib.loads(data.decode())
     except UnicodeDecodeError:
         raise settings.SettingsError([f"{name}: is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise settings.SettingsError([f"{name}: {error}"]) from None
-    return read(tree, name, text)
+
+
+def maps(data: bytes, name: str) -> Values:
+    """Of a settings file what `config refresh` needs: state, path, maps. Rules may lack their maps yet."""
+    tree = _tree(data, name)
+    return read({key: tree[key] for key in ("state", "path", "map") if key in tree}, name, data.decode())[0]
 
 
 def defaults() -> Values:
@@ -68,10 +80,12 @@ def read(tree: Values, path: str, text: str) -> tuple[Values, Files]:
     values["allow"] = reader.allowed(tree.get("allow", []))
     rules = RuleReader(values["state"], files, reader.line_of, reader.fault_at, reader.unknown)
     values["rules"] = rules.rules(tree)
-    values["banned"] = {}
+    values["banned"] = reader.banned(values, tree.get("banned_rule", []))
     values["maps"] = rules.maps(tree.get("map", []))
-    values["local"] = rules.local(values["local"])
+    values["local_domains"] = rules.local(values["local"])
+    values["tables"] = {name: tree[name] for name in SHOWN_TABLES if name in tree}
     values["passwords"] = reader.passwords(values["passwords.file"], files)
+    values["checker"] = reader.checker(values, files)
     reader.relations(values)
     if reader.faults:
         raise settings.SettingsError([str(fault) for fault in reader.faults])
@@ -194,21 +208,56 @@ class _Reader:
                 rules.append((kinds[0], value.lower() if kinds == ["sha256"] else value, reason))
         return tuple(rules)
 
+    def banned(self, values: Values, tables: Any) -> dict[str, tuple[Any, ...]]:
+        """The banned rules that the site or a rule names, by name."""
+        sets, faults = banned.compiled(tables)
+        for field, text in faults:
+            self._fault("banned_rule" + ("." + field if field else ""), text)
+        named = [("banned_rules", values["banned_rules"], 0)]
+        named += [
+            (f"{kind}.banned_rules", options["banned_rules"], line)
+            for kind, _, options, line in values["rules"]
+            if "banned_rules" in options
+        ]
+        found = {}
+        for key, names, line in named:
+            for name in names:
+                if name in sets:
+                    found[name] = sets[name]
+                else:
+                    near = difflib.get_close_matches(name, sets, n=1, cutoff=0.5)
+                    hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(sets))
+                    self.fault_at(key, f'no banned rule "{name}"; {hint}', line)
+        return found
+
     def passwords(self, file: bytes, files: Files) -> tuple[bytes, ...]:
         """The lines of that file."""
         if not file:
             return ()
         files.append((file, settings.identity(file)))
         try:
-            lines = settings.slurp(file).split(b"\n")
+            found = settings.slurp(file).split(b"\n")
         except OSError as error:
             self._fault("passwords.file", f"{file.decode('utf-8', 'backslashreplace')}: {error.strerror}")
             return ()
-        return tuple(dict.fromkeys(line.rstrip(b"\r") for line in lines if line.strip()))
+        return tuple(dict.fromkeys(line.rstrip(b"\r") for line in found if line.strip()))
+
+    def checker(self, values: Values, files: Files) -> tuple[Any, ...] | None:
+        """What spam.check.Checker takes, None if nobody is asked."""
+        path = values["spam.password_file"].decode("utf-8", "backslashreplace")
+        try:
+            return spam.checker(values, files)
+        except OSError as error:
+            self._fault("spam.password_file", f"{path}: {error.strerror}")
+        except ValueError as error:
+            self._fault("spam.password_file", f"{path}: {error}")
+        return None
 
     def relations(self, values: Values) -> None:
         """Faults between options that are right by themselves."""
         slowest = max((row["timeout"] for row in values["rows"]), default=0)
+        if values["checker"]:
+            slowest = max(slowest, values["spam.timeout"])
         if values["limits.hard_seconds"] < values["limits.seconds"] + slowest:
             self._fault(
                 "limits.hard_seconds",
@@ -232,54 +281,14 @@ class _Reader:
 
     def fault_at(self, key: str, text: str, line: int = 0) -> None:
         """Note a fault; where it stands is looked for unless `line` says it."""
-        self.faults.append(Fault(self._path, line or self._line(key), text, key))
+        self.faults.append(Fault(self._path, line or lines.of_key(self._lines, key) or 1, text, key))
 
     def line_of(self, table: str, number: int, key: str) -> int:
         """The line of the nth (from 0) table [[table]], or of a dotted key in it; 1 if it can't be told."""
-        return line_in_table(self._lines, table, number, key)
+        return lines.in_table(self._lines, table, number, key) or 1
 
     def _fault(self, key: str, text: str) -> None:
         self.fault_at(key, text)
-
-    def _line(self, key: str) -> int:
-        """The line on which a dotted key stands, 1 if it can't be told."""
-        section, _, last = key.rpartition(".")
-        inside = ""
-        for number, line in enumerate(self._lines, 1):
-            stripped = line.strip()
-            if stripped.startswith("["):
-                inside = stripped.strip("[] \t").partition("#")[0].strip("[] \t\"'")
-                if inside == key:
-                    return number
-            name = stripped.partition("=")[0].strip().strip("\"'")
-            if (inside == section and name == last) or (not inside and name == key):
-                return number
-        return 1
-
-
-def line_in_table(lines: list[str], table: str, number: int, key: str) -> int:
-    """The line of the nth (from 0) [[table]], or of a dotted key in it; 1 if it can't be told."""
-    seen, start, inside = -1, 1, ""
-    for at, line in enumerate(lines, 1):
-        stripped = line.partition("#")[0].strip()
-        if stripped.startswith("[["):
-            seen += stripped.strip("[] \t") == table
-            inside = "" if seen == number and stripped.strip("[] \t") == table else "-"
-            start = at if not inside else start
-            if not inside and not key:
-                return at
-        elif stripped.startswith("["):
-            name = stripped.strip("[] \t")
-            inside = (
-                name.removeprefix(table + ".") + "."
-                if seen == number and name.startswith(table + ".")
-                else "-"
-            )
-        elif seen == number and inside != "-" and "=" in stripped:
-            name = stripped.partition("=")[0].strip().replace('"', "").replace("'", "")
-            if inside + name == key or (key.startswith(inside + name + ".") and "{" in stripped):
-                return at
-    return start
 
 
 def _flat(tree: Values) -> Values:

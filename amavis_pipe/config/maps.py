@@ -1,9 +1,9 @@
-"""Lists of addresses and networks, from the settings and from files, in the form in which they are looked up.
+"""Lists of addresses and networks, from settings and files, in the form in which they are looked up.
 
-An entry for senders and recipients: `user@example.org`, `user@` (in any domain), `example.org`, `.example.org`
-(and all below it), `.` (any), `<>` (the null sender). For clients: an address, a network (`192.0.2.0/24`),
-`user:NAME` (who authenticated so), `user:.` (who authenticated at all). `/FILE` stands for the entries in a
-file, one a line, with `#` comments; `map:NAME` for what `config refresh` got.
+An entry for senders and recipients: `user@example.org`, `user@` (in any domain), `example.org`,
+`.example.org` (and all below it), `.` (any), `<>` (the null sender). For clients: an address, a network
+(`192.0.2.0/24`), `user:NAME` (who authenticated so), `user:.` (who authenticated at all). `/FILE` stands
+for the entries in a file, one a line, with `#` comments; `map:NAME` for what `config refresh` got.
 """
 
 import ipaddress
@@ -100,15 +100,13 @@ def _is_address(entry: str) -> bool:
     if any(char <= " " or char == "\x7f" for char in entry) or len(entry) > 320:
         return False
     local, at, domain = entry.rpartition("@")
-    if at and local:
-        return not domain or "." in domain or domain.isalnum()
-    return (
-        not at
-        and not domain.startswith("..")
-        and domain.strip(".-") != ""
-        and "/" not in domain
-        and ":" not in domain
-    )
+    if at:
+        return bool(local) and (not domain or _is_domain(domain))
+    return not domain.startswith("..") and _is_domain(domain)
+
+
+def _is_domain(domain: str) -> bool:
+    return domain.strip(".-") != "" and not any(char in "/\\:\"'()<>,;" for char in domain)
 
 
 def _is_client(entry: str) -> bool:

@@ -95,13 +95,6 @@ OPTIONS = (
         "require",
         "Decoders run under Landlock and seccomp; require defers mail where the kernel lacks them.",
     ),
-    Option(
-        "sender",
-        ADDRESS,
-        "",
-        "From address of notices; empty means postmaster at this host.",
-        "$mailfrom",
-    ),
     categories.BYPASS,
     categories.BANNED_RULES,
     Option(
@@ -124,8 +117,8 @@ OPTIONS = (
         choice("mixed", "own", "postfix"),
         "mixed",
         "Who tells senders of refused mail: Postfix, which returns all of it, and this program where only "
-        "some recipients or a virus are concerned (mixed); this program, always without the content (own); or "
-        "Postfix alone, for sites with amavis_destination_recipient_limit = 1, where else a mail is deferred "
+        "some recipients or a virus are concerned (mixed); this program, always without the content (own); "
+        "or Postfix alone, for sites with amavis_destination_recipient_limit = 1; else such mail is deferred "
         "(postfix).",
     ),
     Option("limits.depth", integer(1, 64), 14, "Levels of nesting.", "$MAXLEVELS"),
@@ -219,6 +212,13 @@ OPTIONS = (
     Option("quarantine.size", SIZE, "1 GiB", "prune removes the oldest mail above this size."),
     Option("quarantine.count", integer(0, 10**9), 0, "prune removes the oldest mail above so many; 0 = any."),
     Option("journal.days", integer(0, 3650), 30, "prune removes older records; 0 = no journal."),
+    Option(
+        "notices.sender",
+        ADDRESS,
+        "",
+        "From address of notices; empty means postmaster at this host.",
+        "$mailfrom",
+    ),
     Option(
         "notices.admin",
         choice("digest", "each", "both"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FOLDER = __file__.rpartition("/")[0] + "/formats"
 _PACKAGE = "amavis_pipe.decompose.formats."
-_ROOMS = ("mime", "decompose", "decompose/formats", "jail", "config", "scan")
+_ROOMS = ("mime", "decompose", "decompose/formats", "jail", "config", "scan", "judge")
 
 
 _OWN = ("zip", "tar", "ole", "pdf")

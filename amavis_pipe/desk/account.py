@@ -40,6 +40,8 @@ def text(made: "dict[str, Json]", paint: Paint) -> str:
     lines += ["", paint("bold", "parts"), *_parts(entry, paint)]
     lines += ["", paint("bold", "findings"), *_findings(entry, paint)]
     lines += ["", paint("bold", "scanners"), *_scanners(entry)]
+    if entry["spam"]:
+        lines += ["", paint("bold", "spam"), *_spam(entry["spam"])]
     lines += ["", paint("bold", "limits"), *_limits(entry)]
     lines += ["", paint("bold", "verdict"), *_verdict(entry, paint)]
     return "\n".join(lines)
@@ -79,6 +81,12 @@ def _scanners(entry: dict[str, Any]) -> list[str]:
         how = "remembered" if scanner["cached"] else f"{scanner['ms']:.1f} ms"
         rows.append(f"  {scanner['name']}  {scanner['version']}  {how}".replace("    ", "  "))
     return rows
+
+
+def _spam(score: dict[str, Any]) -> list[str]:
+    required = f" of {score['required']}" if score["required"] is not None else ""
+    tests = ", ".join(score["tests"]) or "no test"
+    return [f"  {score['score']}{required} points, says {score['checker']}: {tests}"]
 
 
 def _limits(entry: dict[str, Any]) -> list[str]:

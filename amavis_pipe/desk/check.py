@@ -10,7 +10,18 @@ from amavis_pipe import journal, settings
 from amavis_pipe.config import load
 from amavis_pipe.desk import site
 from amavis_pipe.desk.account import Paint
-from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, Result, ground, postfix, reentry, rights, scanning
+from amavis_pipe.desk.checks import (
+    OK,
+    PROBLEM,
+    WARNING,
+    Result,
+    deeds,
+    ground,
+    postfix,
+    reentry,
+    rights,
+    scanning,
+)
 from amavis_pipe.desk.table import counted
 from amavis_pipe.record import to_json
 from amavis_pipe.text import readable
@@ -89,6 +100,7 @@ def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
     yield from reentry.check(here, mta)
     yield from scanning.check_scanners(here)
     yield from rights.check_rights(here)
+    yield from deeds.check(here, mta)
     yield from scanning.check_unused(here)
     yield from scanning.check_find(here)
     if mta is not None:

@@ -206,14 +206,62 @@ def config_default(_: bytes | None) -> int:
 @config.command("test")
 @_config
 @click.argument("file", required=False, metavar="[FILE]")
-def config_test(config: bytes | None, file: str | None) -> int:
+@click.option("-s", "--sender", metavar="ADDRESS", help="Explain what happens to mail of this sender …")
+@click.option("-r", "--recipient", "recipients", multiple=True, metavar="ADDRESS", help="… to this recipient")
+@click.option("-k", "--category", "categories", multiple=True, metavar="WORD", help="… with these categories")
+@click.option("--client", default="", metavar="ADDRESS", help="… from a client with this IP address,")
+@click.option("--user", default="", metavar="NAME", help="which authenticated as this user.")
+@click.option("--json", "as_json", is_flag=True, help="The explanation as one line of JSON.")
+def config_test(
+    config: bytes | None,
+    file: str | None,
+    sender: str | None,
+    recipients: tuple[str, ...],
+    categories: tuple[str, ...],
+    client: str,
+    user: str,
+    as_json: bool,
+) -> int:
     """Print all faults of a settings file, as FILE:LINE: KEY: what is wrong.
+
+    Given a sender, recipients or categories (infected, banned, unchecked, spam, bad-header, oversized,
+    clean), say for each recipient what would happen to such mail, and which line says so. Several
+    categories are one mail that has them all; without any, each is explained.
 
     Status: 0 none, 1 faults, 2 the file can't be read.
     """
     from amavis_pipe.desk import config as command
 
-    return command.test(os.path.abspath(os.fsencode(file)) if file else config)
+    path = os.path.abspath(os.fsencode(file)) if file else config
+    status = command.test(path, quiet=bool(sender or recipients or categories))
+    if status or not (sender or recipients or categories):
+        return status
+    from amavis_pipe.desk import explanation
+    from amavis_pipe.model import Envelope
+
+    envelope = Envelope(
+        os.fsencode(sender or ""),
+        tuple(os.fsencode(one) for one in recipients),
+        client_address=os.fsencode(client),
+        sasl_username=os.fsencode(user),
+    )
+    return explanation.run(path, envelope, categories, as_json)
+
+
+@config.command("refresh")
+@_config
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something fails.")
+def config_refresh(config: bytes | None, names: tuple[str, ...], quiet: bool) -> int:
+    """Make the [[map]] files anew by their commands, all or those named; for cron.
+
+    A map is replaced as a whole; if its command fails or prints what is no map, it stays as it was.
+
+    Status: 0, 2 if a map could not be made.
+    """
+    from amavis_pipe.desk import refresh as command
+
+    return command.run(config, names, quiet)
 
 
 @config.command("import")

@@ -7,7 +7,7 @@ from amavis_pipe import settings
 from amavis_pipe.config import load
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rows import known as known_rows
-from amavis_pipe.config.sample import sample, toml
+from amavis_pipe.config.sample import sample, toml, toml_key
 from amavis_pipe.config.schema import OPTIONS, SECTIONS
 from amavis_pipe.text import readable
 
@@ -36,8 +36,11 @@ def default() -> int:
     return 0
 
 
-def test(config: bytes | None) -> int:
-    """Print all faults of a file: 1; or that there are none: 0. SettingsError if it can't be read."""
+def test(config: bytes | None, quiet: bool = False) -> int:
+    """Print all faults of a file: 1; or, unless `quiet`, that there are none: 0.
+
+    SettingsError if it can't be read.
+    """
     path = config or settings.DEFAULT_PATH
     try:
         settings.slurp(path)
@@ -48,7 +51,8 @@ def test(config: bytes | None) -> int:
     except settings.SettingsError as error:
         print("\n".join(error.faults))
         return 1
-    print(f"{readable(path)}: no faults")
+    if not quiet:
+        print(f"{readable(path)}: no faults")
     return 0
 
 
@@ -64,6 +68,13 @@ def _lines(values: dict[str, Any]) -> list[str]:
         lines += ["", "[[scanner]]", *_row_lines(row)]
     for kind, value, reason in values["allow"]:
         lines += ["", "[[allow]]", f"{kind} = {toml(value)}", f"reason = {toml(reason)}"]
+    for name, tables in values["tables"].items():
+        for table in tables:
+            lines += [
+                "",
+                f"[[{name}]]",
+                *(f"{toml_key(key)} = {toml(value)}" for key, value in table.items()),
+            ]
     return lines
 
 
@@ -87,4 +98,6 @@ def _plain(value: Any) -> Any:
     """A value as TOML has it: text for bytes, a list for a tuple."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
 from amavis_pipe import intake, policy
@@ -14,6 +14,7 @@ from amavis_pipe.model import Envelope, Trouble
 from amavis_pipe.policy import Decision
 from amavis_pipe.record import record, to_json
 from amavis_pipe.settings import Settings
+from amavis_pipe.spam import consult
 from amavis_pipe.spool import Blob
 from amavis_pipe.text import readable
 
@@ -33,10 +34,13 @@ def run(found: Arguments) -> int:
     mail = intake.read(0, here.settings.work)
     tell(f"read {mail.raw.size} bytes, sha256 {mail.sha256}; canonical mail {mail.canonical.size} bytes")
 
-    def look() -> Examination:
-        return examine(mail, here.settings, here.cache)
+    until = monotonic() + here.settings.scan_seconds
+    asked = consult.begin(mail, envelope, here.settings, until, here.cache)
 
-    made, decision = judged("stdin", mail.raw, look, envelope, here, begun, mail)
+    def look() -> Examination:
+        return examine(mail, here.settings, here.cache, until, asked.jobs if asked else ())
+
+    made, decision = judged("stdin", mail.raw, look, envelope, here, begun, mail, asked)
     if b"json" in found.switches:
         print(to_json(made))
     else:
@@ -53,19 +57,21 @@ def judged(
     here: site.Site,
     begun: float,
     mail: intake.Mail | None = None,
+    asked: consult.Consultation | None = None,
 ) -> "tuple[dict[str, Json], Decision | None]":
     """The record of what `look` finds, and the decision; None, and trouble in the record, where it fails.
 
-    `mail` is what was read, if it is a mail.
+    `mail` is what was read, if it is a mail; `asked` what a spam checker is asked of it.
     """
     sha256 = raw.sha256()
     message_id = mail.message_id if mail else b""
     try:
         examination = look()
+        scores = asked.scored(examination.facts, here.settings) if asked else None
     except Trouble as trouble:
         times = {"total": (perf_counter() - begun) * 1000}
         return record(source, envelope, raw.size, sha256, None, None, [str(trouble)], times), None
-    decision = policy.decide(examination.facts, envelope, here.settings, mail)
+    decision = policy.decide(examination.facts, envelope, here.settings, mail, scores)
     examination.times["total"] = (perf_counter() - begun) * 1000
     facts, times, cached = examination.facts, examination.times, examination.cached
     made = record(

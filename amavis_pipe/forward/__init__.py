@@ -15,7 +15,7 @@ from amavis_pipe.spool import CHUNK, SMALL, Blob, Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from amavis_pipe.intake import Mail
     from amavis_pipe.model import Envelope, Reply
@@ -29,7 +29,7 @@ FIRST_LINE = 1000
 
 
 class Message:
-    """A mail with `lines` (without line ends) on top, less its fields named in `remove` (lower case).
+    """A mail with `lines` on top (see added()), less its fields named in `remove` (lower case).
 
     `subject_tag` is put before the subject's text, if it isn't there; the mail without one gets a subject.
 
@@ -43,7 +43,7 @@ class Message:
         self,
         mail: "Mail",
         lines: list[bytes],
-        remove: tuple[bytes, ...] = (),
+        remove: "Collection[bytes]" = (),
         subject_tag: bytes = b"",
     ) -> None:
         self._mail = mail
@@ -80,10 +80,10 @@ class Message:
             yield head[:at]
         tag, fields = self._subject_tag, mail.head.fields
         if tag and not any(field.name == b"subject" for field in fields):
-            yield _added([*self._lines, b"Subject: " + tag], head[at:])
+            yield added([*self._lines, b"Subject: " + tag], head[at:])
             tag = b""
         else:
-            yield _added(self._lines, head[at:])
+            yield added(self._lines, head[at:])
         for field in fields if self._remove or tag else ():
             if field.name in self._remove:
                 yield head[at : field.start]
@@ -93,6 +93,18 @@ class Message:
                 at = field.end
                 tag = b""
         yield from mail.raw.chunks(at, CHUNK)
+
+
+def added(lines: list[bytes], head: bytes) -> bytes:
+    """Our lines, without line ends, ended as the mail's own first line is; `head` begins with that.
+
+    A line is folded where it has a line feed and a tab (RFC 5322 2.2.3).
+    """
+    first = head.partition(b"\n")[0]
+    end = b"\r\n" if first.endswith(b"\r") else b"\n"
+    whole = b"".join([line.replace(b"\n\t", end + b"\t") + end for line in lines])
+    # an indented first line would become a fold of our field: it is body, and stays so
+    return whole + end if whole and first.startswith((b" ", b"\t")) else whole
 
 
 def submit(
@@ -141,12 +153,3 @@ def _tagged(field: bytes, tag: bytes) -> bytes:
     if text.lstrip().startswith(tag):
         return field
     return name + colon + b" " + tag + (text if text.startswith((b" ", b"\t", b"\r", b"\n")) else b" " + text)
-
-
-def _added(lines: list[bytes], head: bytes) -> bytes:
-    """Our lines, ended as the mail's own first line is."""
-    first = head.partition(b"\n")[0]
-    end = b"\r\n" if first.endswith(b"\r") else b"\n"
-    added = b"".join([line + end for line in lines])
-    # an indented first line would become a fold of our field: it is body, and stays so
-    return added + end if added and first.startswith((b" ", b"\t")) else added

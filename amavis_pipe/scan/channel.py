@@ -1,5 +1,6 @@
 """A connection to a daemon, with a deadline on everything, and daemons in general."""
 
+from _socket import SHUT_WR
 from time import monotonic
 
 from amavis_pipe.cache import Cache
@@ -62,6 +63,13 @@ class Channel:
                 self._socket.sendall(chunk)
             except OSError as error:
                 raise self._failed(error) from None
+
+    def end(self) -> None:
+        """Tell that nothing more will be sent; answers can still be taken."""
+        try:
+            self._socket.shutdown(SHUT_WR)
+        except OSError:
+            pass  # it has hung up: taking the answer will tell
 
     def line(self) -> bytes:
         """The next line, without its end (LF or CR LF)."""

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_tests
 from hypothesis import strategies as st
 
 from amavis_pipe import settings
@@ -98,9 +99,9 @@ def test_a_value_is_read_in_base_units(text, key, expect):
         ('[headers]\nline = "a\\nb"', '2: headers.line: wants printable ASCII, one line, not "a\nb"'),
         ('[headers]\ntag = "X:Y"', '2: headers.tag: wants the name of a header field, or "", not "X:Y"'),
         ('[headers]\ntag = "X-\u00c4"', '2: headers.tag: wants the name of a header field, or "", not "X-\u00c4"'),
-        ('[unchecked]\nadmin = "a b@x"', '2: unchecked.admin: wants an address, or "", not "a b@x"'),
-        ('[unchecked]\nadmin = "a"', '2: unchecked.admin: wants an address, or "", not "a"'),
-        ('[quarantine]\nplace = "../x"', '2: quarantine.place: wants a folder (below state, or absolute), or "" '
+        ('[unchecked]\nadmin = "a b@x"', '2: unchecked.admin: wants an address, "", or a table of addresses by sender domain ("." = any), not "a b@x"'),
+        ('[unchecked]\nadmin = "a"', '2: unchecked.admin: wants an address, "", or a table of addresses by sender domain ("." = any), not "a"'),
+        ('[quarantine]\nplace = "../x"', '2: quarantine.place: wants a folder (below state, or absolute), a mailbox file (named *.mbox), an address, or "" '
                                          'for none, not "../x"'),
         ("[limits]\ndeptth = 3", "2: limits.deptth: is no option; did you mean limits.depth?"),
         ("xyzzy = 3", "1: xyzzy: is no option"),
@@ -185,6 +186,7 @@ def test_every_option_refuses_what_has_another_type(option):
     assert refused >= 5
 
 
+@settings_of_tests(deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -277,7 +277,7 @@ class TestStates:
 
 class TestMail:
     def test_a_change_is_mailed(self, site):
-        site.updated_by(CHANGE.format(db=site.db), top='sender = "filter@example.org"')
+        site.updated_by(CHANGE.format(db=site.db), top='notices.sender = "filter@example.org"')
         done = site.update("-q", "-m", "admin@example.org")
         assert (done.returncode, done.stdout, done.stderr) == (0, CHANGED, "")
         (mail,) = site.mails()

@@ -81,15 +81,17 @@ def test_an_infected_mail_is_discarded_and_kept_in_the_quarantine(site):
     done = site.filter(INFECTED)
     assert (done.status, site.forwarded()) == (0, [])
     assert done.out.startswith(b"discarded infected Eicar-Test-Signature, kept as virus-")
-    (kept,) = (site.state / "quarantine").iterdir()
+    record, kept = sorted((site.state / "quarantine").glob("*/*"), key=lambda path: path.suffix, reverse=True)
     assert kept.read_bytes().endswith(INFECTED)
-    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in (record, kept)] == [0o600, 0o600]
+    told = json.loads(record.read_bytes())
+    assert (told["quarantine_id"], told["label"], told["size"]) == (kept.name, "infected", len(INFECTED))
 
 
 def test_a_retry_finds_its_own_copy_in_the_quarantine(site):
     site.filter(INFECTED)
     site.filter(INFECTED)
-    assert len(list((site.state / "quarantine").iterdir())) == 1
+    assert len([path for path in (site.state / "quarantine").glob("*/*") if path.suffix != ".json"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,8 @@ def test_each_action_for_infected_mail_has_its_status(site, action, status, star
     assert (done.status, len(site.forwarded())) == (status, sent)
     assert done.out.startswith(start)
     if sent:
-        alert = b"X-Amavis-Alert: INFECTED Eicar-Test-Signature\n"
+        (kept,) = (path.name for path in (site.state / "quarantine").glob("*/*") if path.suffix != ".json")
+        alert = b"X-Amavis-Alert: INFECTED Eicar-Test-Signature\nX-Quarantine-ID: <%s>\n" % kept.encode()
         assert site.forwarded() == [LINE + alert + INFECTED]
 
 
@@ -292,7 +295,7 @@ def _wait_for_end(pid):
 
 def test_the_hard_deadline_holds_while_a_copy_is_kept(site):
     """A stuck disk there must end in a deferral by signal, not in Postfix's own time limit."""
-    code = f"from _signal import alarm\ndef keep(*_):\n    open({str(site.out)!r} + '/left', 'w').write(str(alarm(0)))\n"
+    code = f"from _signal import alarm\ndef folder_of(*_):\n    return b'x'\nMAILBOX = '.mbox'\ndef keep(*_):\n    open({str(site.out)!r} + '/left', 'w').write(str(alarm(0)))\n"
     (site.folder / "amavis_pipe/quarantine.py").write_text(code + "    return 'virus-x'\n")
     assert site.filter(INFECTED).status == 0
     assert int((site.out / "left").read_text()) > 0

@@ -16,7 +16,7 @@ from amavis_pipe.spool import Blob
 LINE = b"X-Virus-Scanned: by amavis-pipe"
 
 
-def made(mail, folder, lines=(LINE,), remove=b""):
+def made(mail, folder, lines=(LINE,), remove=()):
     """The message that would go on for a mail: as a file, and in pieces, which must be the same."""
     folder = os.fsencode(folder)
     message = forward.Message(intake.of_bytes(mail, folder), list(lines), remove)
@@ -73,7 +73,20 @@ def test_foreign_fields_of_our_name_are_removed_with_their_folds(tmp_path, size)
         b"X-Virus-Scanned-By: stays\n\nX-Virus-Scanned: body stays\n" + b"y" * size
     )
     expect = b"Subject: x\nX-Virus-Scanned-By: stays\n\nX-Virus-Scanned: body stays\n" + b"y" * size
-    assert made(mail, tmp_path, remove=b"x-virus-scanned") == LINE + b"\n" + expect
+    assert made(mail, tmp_path, remove=(b"x-virus-scanned",)) == LINE + b"\n" + expect
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+def test_a_fold_of_ours_ends_as_the_lines_of_the_mail_do(tmp_path, end):
+    mail = end.join((b"Subject: x", b"", b"body", b""))
+    expect = end.join((b"X-A: a,", b"\tb,", b"\tc", b"X-B: d", mail))
+    assert made(mail, tmp_path, lines=(b"X-A: a,\n\tb,\n\tc", b"X-B: d")) == expect
+
+
+def test_fields_of_several_names_are_removed(tmp_path):
+    mail = b"X-A: 1\n\tfold\nSubject: x\nx-b: 2\nX-C: 3\nX-AB: 4\n\nX-A: body\n"
+    expect = LINE + b"\nSubject: x\nX-AB: 4\n\nX-A: body\n"
+    assert made(mail, tmp_path, remove={b"x-a", b"x-b", b"x-c"}) == expect
 
 
 def test_by_default_foreign_fields_stay(tmp_path):

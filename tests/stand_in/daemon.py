@@ -13,6 +13,7 @@ class Daemon:
             None closes the connection at once
     before  scripts of the first connections, in place of that
     slowly  a byte at a time
+    stays   keeps a connection until close(), even if nothing more will come on it
     heard   all that came, by connection
     """
 
@@ -24,12 +25,15 @@ class Daemon:
         self.script: list[bytes | None] = []
         self.before: list[list[bytes | None]] = []
         self.slowly = False
+        self.stays = False
+        self._closing = threading.Event()
         self.heard: list[bytes] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop listening, once what was begun has ended."""
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -62,5 +66,7 @@ class Daemon:
         while True:
             came = connection.recv(1 << 20)
             if not came:
+                if self.stays:
+                    self._closing.wait(30)
                 return
             self.heard[number] += came

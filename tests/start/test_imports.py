@@ -216,7 +216,7 @@ def test_the_list_of_hot_modules_names_files_that_exist():
 def test_hot_modules_import_cold_rooms_only_inside_functions():
     import ast
 
-    cold = ("config", "decompose", "jail", "scan", "desk")
+    cold = ("config", "decompose", "jail", "scan", "spam", "desk")
     wrong = []
     for path in [
         *PACKAGE.glob("*.py"),
@@ -243,3 +243,17 @@ def test_nobody_imports_the_desk_but_the_desk_and_the_entry():
         and path.name != "entry.py"
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["consult", "headers", "rspamd"])
+def test_the_spam_check_imports_little(name):
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import amavis_pipe.spam.{name}; "
+    code += "print(*sys.modules)"
+    done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", code], capture_output=True, check=True)
+    loaded = set(done.stdout.decode().split())
+    allowed = INTERPRETER | CHEAP | HOT | {"_json"}
+    assert {one for one in loaded if not one.startswith(("amavis_pipe.spam", "amavis_pipe.scan"))} <= allowed
+    assert {one for one in loaded if one.startswith("amavis_pipe.scan.")} <= {
+        "amavis_pipe.scan.base",
+        "amavis_pipe.scan.channel",
+    }

@@ -1,0 +1,102 @@
+"""Whether what policy wants done can be done, and hits nobody who has not sent the mail."""
+
+import os
+from collections.abc import Iterator
+
+from amavis_pipe.desk.checks import Result, ok, problem, warning
+from amavis_pipe.desk.checks.postfix import Postfix
+from amavis_pipe.quarantine import MAILBOX, folder_of, is_address
+from amavis_pipe.settings import Settings
+from amavis_pipe.text import readable
+
+FORGED = ("infected", "spam", "banned")
+"""Categories of which the sender is seldom who it says."""
+LIMIT = "_destination_recipient_limit"
+
+
+def check(site: Settings, postfix: Postfix | None) -> Iterator[Result]:
+    """What is wrong with actions, places and marks."""
+    found = [*_bounces(site), *_places(site), *_marks(site), *_limits(site, postfix)]
+    yield from found or [ok("policy: what the settings want done can be done")]
+
+
+def _bounces(site: Settings) -> Iterator[Result]:
+    """Bounces of mail from outside go to forged senders: backscatter, which gets a host blacklisted."""
+    advice = "discard (with quarantine) or tag; keep bounce for a [[client]] rule of your own users"
+    for label in FORGED:
+        if site.profile.category(label).action == "bounce":
+            yield warning(f'{label}.action = "bounce" returns mail from outside to forged senders', advice)
+    for kind, conditions, options, line in site.rules:
+        if any(condition == "client" for condition, _ in conditions):
+            continue
+        for label in FORGED:
+            if options.get(label + ".action") == "bounce":
+                text = f'line {line}, [[{kind}]]: {label}.action = "bounce" returns mail to forged senders'
+                yield warning(text, advice)
+
+
+def _places(site: Settings) -> Iterator[Result]:
+    for place in places(site):
+        path = folder_of(site.state, place)
+        if is_address(place):
+            continue
+        if path.endswith(MAILBOX.encode()):
+            path = os.path.dirname(path)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            if place != "quarantine":  # made by the filter
+                yield problem(
+                    f"quarantine {readable(path)} is not there: such mail is deferred",
+                    f"install -d -o {_owner(site)} -m 700 {readable(path)}",
+                )
+            continue
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            yield problem(
+                f"quarantine {readable(path)}: wants a folder that only the filter's user can write",
+                f"chown {_owner(site)} {readable(path)}; chmod 700 {readable(path)}",
+            )
+
+
+def places(site: Settings) -> list[str]:
+    """Every place where mail may be kept, by any category or rule."""
+    found = [site.values["quarantine.place"]]
+    for key, value in [*site.values.items(), *(item for rule in site.rules for item in rule[2].items())]:
+        if key.endswith(".quarantine") and isinstance(value, str):
+            found.append(value)
+    return list(dict.fromkeys(place for place in found if place))
+
+
+def _marks(site: Settings) -> Iterator[Result]:
+    wanted = [site.values, *(rule[2] for rule in site.rules)]
+    if not site.local and any(options.get(f"{label}.extension") for options in wanted for label in _labels()):
+        yield warning(
+            "address extensions are set for local recipients, and `local` names none", "local = [...]"
+        )
+
+
+def _labels() -> tuple[str, ...]:
+    from amavis_pipe.policy import CATEGORIES
+
+    return CATEGORIES
+
+
+def _limits(site: Settings, postfix: Postfix | None) -> Iterator[Result]:
+    if site.bounces != "postfix" or postfix is None:
+        return
+    for entry in postfix.entries:
+        if postfix.value(entry.name + LIMIT) != "1":
+            yield problem(
+                f'bounces = "postfix": mail whose recipients fare differently is deferred, for {entry.name} '
+                "takes several recipients at once",
+                f'postconf {entry.name}{LIMIT}=1, or bounces = "mixed"',
+            )
+
+
+def _owner(site: Settings) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.stat(site.state).st_uid).pw_name
+    except (OSError, KeyError):
+        return "vscan"
