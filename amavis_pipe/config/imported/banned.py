@@ -51,7 +51,7 @@ def carry(given: Given, result: Result) -> None:
         elif not _take(pattern, gathered, in_force):
             result.leave(given.where, name, f"{_shown(pattern)}: write a [[banned_rule]]")
     for field, found in gathered.items():
-        result.table("banned_rule", {"name": NAME, field: list(dict.fromkeys(found))}, given.where)
+        result.table("banned_rule", {"name": NAME, field: list(dict.fromkeys(found))}, given.where, name)
     in_force = [*([NAME] if gathered else []), *dict.fromkeys(in_force)]
     if in_force:
         comment = "ready rules know more: executables, scripts, macros, shortcuts, disk-images"

@@ -215,6 +215,11 @@ class Expression:
                 return inner[0] if len(inner) == 1 else Unknown(f"{name} would have to be run")
             if inner and isinstance(inner[-1], str):
                 return FileMap(inner[-1])
+        if name in ("lc", "uc") and self._is("("):
+            inner = self._parenthesis()
+            if len(inner) == 1 and isinstance(inner[0], str):
+                return inner[0].lower() if name == "lc" else inner[0].upper()
+            return Unknown(f"{name} of something that is no text")
         self._pass_over()
         return Unknown(f"{name[:30]} would have to be run")
 

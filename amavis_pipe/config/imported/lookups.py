@@ -55,7 +55,7 @@ class Table:
         """One entry more, behind those that there are; the first of two alike counts."""
         name = entry.lower()
         if not is_entry(name):
-            self.refused.append(entry)
+            self.refused.append(entry or "what has no name, or one that can't be told")
         elif len(self._order) < MOST and (self._is_hash or name not in self._order):
             self._order[name] = (len(self._order), value)
 

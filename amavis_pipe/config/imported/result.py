@@ -27,14 +27,14 @@ class Result:
     """All that a settings file of ours is made of.
 
     options  by dotted key
-    tables   (kind, fields, where, comment) for [[kind]] tables, in their order
+    tables   (kind, fields, where, name, comment) for [[kind]] tables, in their order
     hints    lines of comments: tables that somebody has to look at first
     left     (where, variable, why) of what was not carried over
     moot     likewise of what needs not be
     """
 
     options: dict[str, Line] = field(default_factory=dict)
-    tables: list[tuple[str, Table, Where, str]] = field(default_factory=list)
+    tables: list[tuple[str, Table, Where, str, str]] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     left: list[tuple[Where, str, str]] = field(default_factory=list)
     moot: list[tuple[Where, str, str]] = field(default_factory=list)
@@ -57,9 +57,9 @@ class Result:
         self.options[known] = Line(value, where, name, comment)
         return True
 
-    def table(self, kind: str, fields: Table, where: Where, comment: str = "") -> None:
-        """Take a table."""
-        self.tables.append((kind, fields, where, comment))
+    def table(self, kind: str, fields: Table, where: Where, name: str, comment: str = "") -> None:
+        """Take a table; `name` is the variable it comes from."""
+        self.tables.append((kind, fields, where, name, comment))
 
     def leave(self, where: Where, name: str, why: str) -> None:
         """Note what is not carried over."""

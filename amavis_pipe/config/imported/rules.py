@@ -27,6 +27,7 @@ LOVERS = {
     "bad_header_lovers": "bad-header",
     "spam_lovers": "spam",
 }
+_BY_RECIPIENT = "@bypass_…_maps, @…_lovers_maps, @message_size_limit_maps"
 SENDERS = {"whitelist_sender": "white", "blacklist_sender": "black"}
 
 
@@ -122,20 +123,21 @@ class Rules:
         every = [*bypass.values(), *lovers.values(), sizes]
         entries = {entry for tables in every for table in tables for entry in table.entries}
         where = self._first([*BYPASS, *LOVERS, "message_size_limit"])
-        for match, options in lookups.rules(entries, options_of, self._doubt(where, "@…_maps by recipient")):
-            fields = {key: value for key, value in options.items() if value is not None}
+        for match, fields in _spare(lookups.rules(entries, options_of, self._doubt(where, _BY_RECIPIENT))):
             if match == ["."]:
                 self._for_all(fields, where)
-            else:
-                self._result.table("recipient", {"match": match, **fields}, where)
+            elif fields:
+                self._result.table("recipient", {"match": match, **fields}, where, _BY_RECIPIENT)
 
     def _for_all(self, fields: dict[str, Any], where: Where) -> None:
-        self._result.option(("bypass",), fields.pop("bypass"), where, "@bypass_…_checks_maps")
+        bypass = fields.pop("bypass", None)
+        if bypass is not None:
+            self._result.option(("bypass",), bypass, where, "@bypass_…_checks_maps")
         size = fields.pop("oversized.limit", None)
         if size is not None:
             self._result.option(("oversized.limit",), size, where, "@message_size_limit_maps")
         if fields.get("lover"):
-            self._result.table("recipient", {"match": ["."], **fields}, where)
+            self._result.table("recipient", {"match": ["."], **fields}, where, _BY_RECIPIENT)
 
     def _doubt(self, where: Where, name: str) -> Callable[[str], None]:
         return lambda what: self._result.leave(where, name, f"not as before: {what}")
@@ -158,6 +160,7 @@ class Rules:
                     "sender",
                     {"match": [path], "list": word},
                     where,
+                    f"@{base}_maps",
                     "the filter's user must be able to read it",
                 )
             tables = self.tables(base)
@@ -170,7 +173,7 @@ class Rules:
             for entry in sorted(entries - set(true)):
                 self._result.leave(where, f"@{base}_maps", f"the exception {entry}")
             if true:
-                self._result.table("sender", {"match": true, "list": word}, where)
+                self._result.table("sender", {"match": true, "list": word}, where, f"@{base}_maps")
 
     def _scores(self) -> None:
         """@score_sender_maps: for each recipient's entry, tables of senders whose scores are added up."""
@@ -212,7 +215,20 @@ class Rules:
                 self._result.leave(where, name, f"{match[0]}: a score wants a number from -1000 to 1000")
                 continue
             narrower = {} if recipient == "." else {"recipient": [recipient]}
-            self._result.table("sender", {"match": match, **narrower, "score": score}, where)
+            self._result.table("sender", {"match": match, **narrower, "score": score}, where, name)
+
+
+def _spare(rules: list[tuple[list[str], Options]]) -> list[tuple[list[str], Options]]:
+    """The same rules, less options that are empty where no later rule would set them."""
+    found: list[tuple[list[str], Options]] = []
+    set_later: set[str] = set()
+    for match, options in reversed(rules):
+        fields = {
+            key: value for key, value in options.items() if value or (key in set_later and value is not None)
+        }
+        set_later |= {key for key, value in fields.items() if value}
+        found.append((match, fields))
+    return found[::-1]
 
 
 def _labels(tables: dict[str, list[Table]], keys: list[str]) -> list[str]:

@@ -123,7 +123,7 @@ class Scanners:
             return ""
         if name not in self._own:
             self._own[name] = fields
-            self._result.table("scanner", fields, where, f"{title}: try it with `amavis-pipe check`")
+            self._result.table("scanner", fields, where, title, "try it with `amavis-pipe check`")
         return name
 
 

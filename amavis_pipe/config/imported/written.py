@@ -41,8 +41,8 @@ def written(result: Result, files: list[str]) -> str:
             lines += [f"[{section}]"]
         lines += [text for key, line in found.items() for text in _option(key, line)]
         lines += [""] if found else []
-    for kind, fields, where, comment in result.tables:
-        lines += [*_comments(where, kind, comment), f"[[{kind}]]"]
+    for kind, fields, where, name, comment in result.tables:
+        lines += [*_comments(where, name, comment), f"[[{kind}]]"]
         lines += [f"{_key(key)} = {toml(value)}" for key, value in fields.items()]
         lines += [""]
     lines += ["# " + _plain(hint) for hint in result.hints]
