@@ -23,6 +23,7 @@ _CONSTANTS: dict[str, Value] = {
     "D_REJECT": "bounce",
     "D_TEMPFAIL": "defer",
 }
+_FUNCTIONS = ("new_RE", "Amavis::Lookup::RE", "read_hash", "read_array", "Opaque", "lc", "uc")
 
 
 class CannotTell(Exception):
@@ -207,19 +208,23 @@ class Expression:
             return _CONSTANTS[name]
         if self._is("=>") or name.startswith("CC_"):
             return name.split("::")[-1]
+        return self._call(name) if self._is("(") else self._passed(name)
+
+    def _call(self, name: str) -> Value:
+        """What the few functions give that are known."""
+        if name not in _FUNCTIONS:
+            return self._passed(name)
+        inner = self._parenthesis()
         if name in ("new_RE", "Amavis::Lookup::RE"):
-            return patterns(self._parenthesis())
-        if name in ("read_hash", "read_array", "Opaque", "new_SQL"):
-            inner = self._parenthesis()
-            if name == "Opaque":
-                return inner[0] if len(inner) == 1 else Unknown(f"{name} would have to be run")
-            if inner and isinstance(inner[-1], str):
-                return FileMap(inner[-1])
-        if name in ("lc", "uc") and self._is("("):
-            inner = self._parenthesis()
-            if len(inner) == 1 and isinstance(inner[0], str):
-                return inner[0].lower() if name == "lc" else inner[0].upper()
+            return patterns(inner)
+        last = inner[-1] if inner else None
+        if name == "Opaque" and len(inner) == 1:
+            return last
+        if not isinstance(last, str) or name == "Opaque":
             return Unknown(f"{name} of something that is no text")
+        return {"lc": last.lower(), "uc": last.upper()}.get(name) or FileMap(last)
+
+    def _passed(self, name: str) -> Value:
         self._pass_over()
         return Unknown(f"{name[:30]} would have to be run")
 
