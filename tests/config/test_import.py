@@ -82,7 +82,7 @@ class TestSample:
     def test_recipients_have_what_they_had(self, sample):
         assert sample[0]["recipient"] == [
             {"match": ["virus-team@example.org"], "lover": ["infected", "spam"], "bypass": []},
-            {"match": ["help@"], "bypass": ["spam"]},
+            {"match": ["help@"], "bypass": ["spam"], "lover": []},
             {"match": ["postmaster@"], "lover": ["spam"], "bypass": []},
             {"match": ["nospam.example.org"], "bypass": ["spam"]},
         ]

@@ -222,7 +222,8 @@ class Expression:
             return last
         if not isinstance(last, str) or name == "Opaque":
             return Unknown(f"{name} of something that is no text")
-        return {"lc": last.lower(), "uc": last.upper()}.get(name) or FileMap(last)
+        known: dict[str, Value] = {"lc": last.lower(), "uc": last.upper()}
+        return known.get(name, FileMap(last))
 
     def _passed(self, name: str) -> Value:
         self._pass_over()
