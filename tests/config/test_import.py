@@ -179,7 +179,13 @@ class TestPaper:
         ("$virus_quarantine_method = 'local:virus-%m'; $virus_quarantine_to = 'a@example.org';", "infected.quarantine",
          "a@example.org"),
         ("$archive_quarantine_to = 'x';", "clean.quarantine", None),
-        ("$clean_quarantine_to = 'x';", "clean.quarantine", True),
+        ("$clean_quarantine_method = 'local:clean-%m'; $clean_quarantine_to = 'x';", "clean.quarantine", True),
+        ("$archive_quarantine_method = 'smtp:[127.0.0.1]:25'; $archive_quarantine_to = 'a@example.org';",
+         "clean.quarantine", "a@example.org"),
+        ("@addr_extension_virus_maps = ('virus');", "infected.extension", "virus"),
+        ("$addr_extension_virus = 'v'; @addr_extension_virus_maps = (\\$addr_extension_virus);", "infected.extension", "v"),
+        ("@virus_admin_maps = (\\%virus_admin, \\$virus_admin); $virus_admin = 'a@example.org';", "infected.admin",
+         "a@example.org"),
         ("$X_HEADER_TAG = undef;", "headers.tag", ""),
         ("$addr_extension_spam = 'spam';", "spam.extension", "spam"),
         ("$undecipherable_subject_tag = '***UNCHECKED*** ';", "unchecked.action", "tag"),
@@ -226,6 +232,18 @@ def test_what_cannot_be_carried_over_is_told_and_why(text, name, why):
     _, left, _, result = imported(text)
     assert (1, name) in left
     assert any(why in told for _, variable, told in result.left if variable == name)
+
+
+def test_levels_by_recipient_are_rules():
+    made = tree("@spam_kill_level_maps = ({ 'a@example.org' => 12, '.example.net' => 'x' }, \\$sa_kill_level_deflt);"
+                "$sa_kill_level_deflt = 7;")  # fmt: skip
+    assert made["recipient"] == [{"match": ["a@example.org"], "spam": {"kill": 12.0}}]
+    assert made["spam"]["kill"] == 7.0
+
+
+def test_what_only_names_other_settings_is_not_left_out():
+    text = "@x_maps = (\\@x_acl, \\$x_re); %x_by_ccat = (CC_VIRUS, sub { 1 }); %y_by_ccat = (1, \\$a, 2, [\\@b]);"
+    assert [name for _, name in imported(text)[1]] == ["%x_by_ccat"]
 
 
 def test_a_time_limit_below_ours_is_left_out():

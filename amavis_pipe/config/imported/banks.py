@@ -36,6 +36,8 @@ def carry(assigned: Assigned, result: Result) -> None:
         return
     networks = assigned.value("@mynetworks")
     for name, bank in given.value.items():
+        if not name:
+            continue  # what holds for all mail
         lines = _lines(name, bank, networks)
         shown = f"%policy_bank{{{name[:30]}}}"
         result.leave(given.where, shown, _HOW + (", as the comment shows" if lines else ""))

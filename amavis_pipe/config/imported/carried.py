@@ -121,14 +121,12 @@ class Carrier:
         if folder is not None:
             self._place(folder)
         for word, label in known.CATEGORIES.items():
-            for name in (
-                f"${word}_quarantine_method",
-                f"@{word}_quarantine_to_maps",
-                f"${word}_quarantine_to",
-            ):
-                given = self._assigned.get(name)
-                if given is not None:
-                    self._kept(name, label, given)
+            names = (f"${word}_quarantine_method", f"@{word}_quarantine_to_maps", f"${word}_quarantine_to")
+            found = [(name, given) for name in names if (given := self._assigned.get(name))]
+            if label == "clean" and not (found and found[0][0] == names[0]):
+                continue  # amavisd keeps none of it unless there is a method
+            for name, given in found:
+                self._kept(name, label, given)
 
     def _place(self, given: Given) -> None:
         if isinstance(given.value, str) or given.value is None:
@@ -173,7 +171,7 @@ class Carrier:
                 value: Value = given.value
                 if isinstance(value, list) and len(value) == 1:
                     value = value[0]
-                if isinstance(value, Ref):
+                if _names_others(value):
                     continue
                 if isinstance(value, (Unknown, list)) or find_unknown(value):
                     self.result.leave(given.where, name, _why(find_unknown(value) or value))
@@ -213,7 +211,9 @@ class Carrier:
         for name, given in self._assigned.variables.items():
             if name in _QUIET or (given.used and not known.elsewhere(name)):
                 continue
-            if why := known.moot(name):
+            if why := known.moot(name) or (
+                "it only names other settings" if _names_others(given.value) else ""
+            ):
                 self.result.moot.append((given.where, name, why))
             elif not isinstance(given.value, (Unknown, dict, list)) and not is_true(given.value):
                 self.result.moot.append((given.where, name, "it is off"))
@@ -241,6 +241,17 @@ class Carrier:
 
 
 _LEVELS = ("tag", "required", "tag2", "kill")
+
+
+def _names_others(value: Value) -> bool:
+    """Whether it consists of references to other variables, as @…_maps and %…_by_ccat do by default."""
+    several = (
+        list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    )
+    return bool(several) and all(
+        isinstance(one, Ref) or (isinstance(one, list) and bool(one) and all(isinstance(x, Ref) for x in one))
+        for one in several
+    )
 
 
 def _why(value: Value) -> str:

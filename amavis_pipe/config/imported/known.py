@@ -64,6 +64,7 @@ CATEGORIES = {
     "bad_header": "bad-header",
     "header": "bad-header",
     "clean": "clean",
+    "archive": "clean",
 }
 """amavisd's words for categories in the names of its variables."""
 CONTENTS = {
@@ -109,6 +110,8 @@ ELSEWHERE = {
     ),
     r"\$smtpd_message_size_limit": "message_size_limit in main.cf",
     r"\$soft_bounce": f"-o soft_bounce=yes {_ENTRY}",
+    r"@sa_user(conf|name)_maps": "spam.users",
+    r"%banned_rules|@banned_filename_maps": "write [[banned_rule]] tables, and name them in banned_rules",
     r"@(lookup|storage)_sql_dsn|\$(enable_ldap|default_ldap|ldap_.*|sql_.*)|%sql_clause": _MAP,
     r"\$sa_(local_tests_only|debug|configpath|siteconfigpath|spawned|auto_whitelist|spam_report_header)"
     r"|@sa_debug_fac|\$dspam|@spam_scanners": _SPAMD,

@@ -7,10 +7,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from amavis_pipe.config.categories import IN_RULES
 from amavis_pipe.config.imported import lookups
 from amavis_pipe.config.imported.assigned import Assigned
 from amavis_pipe.config.imported.files import Files
 from amavis_pipe.config.imported.lookups import Options, Table
+from amavis_pipe.config.imported.plain import Wrong, plain
 from amavis_pipe.config.imported.result import Result
 from amavis_pipe.config.imported.values import FileMap, Given, Ref, Unknown, Value, Where
 
@@ -27,7 +29,24 @@ LOVERS = {
     "bad_header_lovers": "bad-header",
     "spam_lovers": "spam",
 }
-_BY_RECIPIENT = "@bypass_…_maps, @…_lovers_maps, @message_size_limit_maps"
+FURTHER = {
+    "message_size_limit": "oversized.limit",
+    "spam_tag_level": "spam.tag",
+    "spam_tag2_level": "spam.required",
+    "spam_kill_level": "spam.kill",
+    "spam_quarantine_cutoff_level": "spam.quarantine_cutoff",
+    "spam_dsn_cutoff_level": "spam.notice_cutoff",
+    "spam_subject_tag2": "spam.subject_tag",
+    "addr_extension_virus": "infected.extension",
+    "addr_extension_banned": "banned.extension",
+    "addr_extension_spam": "spam.extension",
+    "addr_extension_bad_header": "bad-header.extension",
+    "warnvirusrecip": "infected.notify_recipients",
+    "warnbannedrecip": "banned.notify_recipients",
+    "warnbadhrecip": "bad-header.notify_recipients",
+}
+"""Lookups by recipient that give an option's value."""
+_BY_RECIPIENT = "@…_maps by recipient"
 SENDERS = {"whitelist_sender": "white", "blacklist_sender": "black"}
 
 
@@ -109,20 +128,19 @@ class Rules:
             self._result.option(("local",), words, given.where, "@local_domains_maps")
 
     def _recipients(self) -> None:
-        """Bypasses and lovers, and how large mail may be."""
+        """Bypasses, lovers, and values of single options."""
         bypass = {label: self.tables(base) for base, label in BYPASS.items()}
         lovers = {label: self.tables(base) for base, label in LOVERS.items()}
-        sizes = self.tables("message_size_limit")
+        known = {base: key for base, key in FURTHER.items() if key in IN_RULES and self.given(base)}
+        further = {key: self.tables(base) for base, key in known.items()}
 
         def options_of(keys: list[str]) -> Options:
             options: Options = {"bypass": _labels(bypass, keys), "lover": _labels(lovers, keys)}
-            size = lookups.looked_up(sizes, keys)
-            options["oversized.limit"] = size if type(size) is int and size > 0 else None
-            return options
+            return options | {key: _value(key, lookups.looked_up(one, keys)) for key, one in further.items()}
 
-        every = [*bypass.values(), *lovers.values(), sizes]
+        every = [*bypass.values(), *lovers.values(), *further.values()]
         entries = {entry for tables in every for table in tables for entry in table.entries}
-        where = self._first([*BYPASS, *LOVERS, "message_size_limit"])
+        where = self._first([*BYPASS, *LOVERS, *known])
         for match, fields in _spare(lookups.rules(entries, options_of, self._doubt(where, _BY_RECIPIENT))):
             if match == ["."]:
                 self._for_all(fields, where)
@@ -130,14 +148,13 @@ class Rules:
                 self._result.table("recipient", {"match": match, **fields}, where, _BY_RECIPIENT)
 
     def _for_all(self, fields: dict[str, Any], where: Where) -> None:
-        bypass = fields.pop("bypass", None)
-        if bypass is not None:
-            self._result.option(("bypass",), bypass, where, "@bypass_…_checks_maps")
-        size = fields.pop("oversized.limit", None)
-        if size is not None:
-            self._result.option(("oversized.limit",), size, where, "@message_size_limit_maps")
-        if fields.get("lover"):
-            self._result.table("recipient", {"match": ["."], **fields}, where, _BY_RECIPIENT)
+        lover = fields.pop("lover", None)
+        if lover:
+            self._result.table("recipient", {"match": ["."], "lover": lover}, where, _BY_RECIPIENT)
+        for key, value in fields.items():
+            before = self._result.options.get(key)
+            if before is None or before.value != value:
+                self._result.option((key,), value, where, _BY_RECIPIENT)
 
     def _doubt(self, where: Where, name: str) -> Callable[[str], None]:
         return lambda what: self._result.leave(where, name, f"not as before: {what}")
@@ -148,9 +165,7 @@ class Rules:
     def _senders(self) -> None:
         """White- and blacklists; a file is named, so that it can be kept up as before."""
         for base, word in SENDERS.items():
-            if self._assigned.get(f"@{base.replace('_sender', '_sender')}_maps") is None and not self.given(
-                base
-            ):
+            if self.given(base) is None:
                 continue
             where = self._first([base])
             paths = [value.path for value, _, _ in self.values(base) if isinstance(value, FileMap)]
@@ -216,6 +231,18 @@ class Rules:
                 continue
             narrower = {} if recipient == "." else {"recipient": [recipient]}
             self._result.table("sender", {"match": match, **narrower, "score": score}, where, name)
+
+
+def _value(key: str, value: Value) -> Any:
+    """The value of an option from that of a lookup, None if there is none or it can't have it."""
+    if value is None:
+        return None
+    try:
+        made = plain("$sa_" if key.startswith("spam.") else "", key, value)
+        IN_RULES[key].type.read(made)
+    except (Wrong, ValueError):
+        return None
+    return made
 
 
 def _spare(rules: list[tuple[list[str], Options]]) -> list[tuple[list[str], Options]]:
