@@ -235,10 +235,13 @@ def test_what_cannot_be_carried_over_is_told_and_why(text, name, why):
 
 
 def test_levels_by_recipient_are_rules():
-    made = tree("@spam_kill_level_maps = ({ 'a@example.org' => 12, '.example.net' => 'x' }, \\$sa_kill_level_deflt);"
-                "$sa_kill_level_deflt = 7;")  # fmt: skip
+    made, left, _, _ = imported(
+        "@spam_kill_level_maps = ({ 'a@example.org' => 12, '.example.net' => 'x' }, \\$sa_kill_level_deflt);"
+        "$sa_kill_level_deflt = 7;"
+    )
     assert made["recipient"] == [{"match": ["a@example.org"], "spam": {"kill": 12.0}}]
     assert made["spam"]["kill"] == 7.0
+    assert left == [(1, "@…_maps by recipient")]
 
 
 def test_what_only_names_other_settings_is_not_left_out():

@@ -133,19 +133,27 @@ class Rules:
         lovers = {label: self.tables(base) for base, label in LOVERS.items()}
         known = {base: key for base, key in FURTHER.items() if key in IN_RULES and self.given(base)}
         further = {key: self.tables(base) for base, key in known.items()}
+        where = self._first([*BYPASS, *LOVERS, *known])
 
         def options_of(keys: list[str]) -> Options:
             options: Options = {"bypass": _labels(bypass, keys), "lover": _labels(lovers, keys)}
-            return options | {key: _value(key, lookups.looked_up(one, keys)) for key, one in further.items()}
+            return options | {key: self._said(key, one, keys, where) for key, one in further.items()}
 
         every = [*bypass.values(), *lovers.values(), *further.values()]
         entries = {entry for tables in every for table in tables for entry in table.entries}
-        where = self._first([*BYPASS, *LOVERS, *known])
         for match, fields in _spare(lookups.rules(entries, options_of, self._doubt(where, _BY_RECIPIENT))):
             if match == ["."]:
                 self._for_all(fields, where)
             elif fields:
                 self._result.table("recipient", {"match": match, **fields}, where, _BY_RECIPIENT)
+
+    def _said(self, key: str, tables: list[Table], keys: list[str], where: Where) -> Any:
+        """The value of an option that a lookup gives, None if it gives none that the option may have."""
+        value = lookups.looked_up(tables, keys)
+        made = _value(key, value)
+        if value is not None and made is None:
+            self._result.leave(where, _BY_RECIPIENT, f"the value for {keys[0]}, which {key} can't have")
+        return made
 
     def _for_all(self, fields: dict[str, Any], where: Where) -> None:
         lover = fields.pop("lover", None)
