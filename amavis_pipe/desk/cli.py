@@ -313,6 +313,60 @@ def cache_clear(config: bytes | None) -> int:
     return command.clear(config)
 
 
+@commands.command(short_help="Say all that is known of a mail.")
+@_config
+@click.argument("what", metavar="ID|MESSAGE-ID|FILE")
+@_JSON
+def explain(config: bytes | None, what: str, as_json: bool) -> int:
+    """Say what a mail was made of, what was found in it, by whom, what was done, and why.
+
+    A mail is named by its queue id, by its Message-ID, or by the SHA-256 of it or of one of its parts. A
+    file is examined now, and then the journal is asked for the same content.
+
+    Status: 0, 2 if nothing is known of it.
+    """
+    from amavis_pipe.desk import explain as command
+
+    return command.run(config, os.fsencode(what), as_json)
+
+
+@commands.command(short_help="Count mails, findings, senders, times.")
+@_config
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="",
+    help="A date, a time, or 24h, 7d, 2w ago; default: 7d before --until.",
+)
+@click.option("--until", metavar="TIME", default="", help="Likewise; default: now.")
+@click.option(
+    "--by", type=click.Choice(["hour", "day", "week"]), default="day", help="Periods; default: day."
+)
+@click.option(
+    "--top", type=click.IntRange(1, 200), default=10, metavar="N", help="Rows of a list; default: 10."
+)
+@click.option("--text", "form", flag_value="text", help="Plain text, on a terminal, too; for cron.")
+@click.option("--json", "form", flag_value="json", help="One line of JSON.")
+@click.option("--csv", "form", flag_value="csv", help="A row for each number.")
+@click.option("--html", "page", metavar="FILE", help='Write a page with charts; "-" is standard output.')
+def report(
+    config: bytes | None, since: str, until: str, by: str, top: int, form: str | None, page: str | None
+) -> int:
+    """Report how mail flowed, what was found, who sends most, how long scanners took.
+
+    Times are local, and taken to whole hours. Counted is what prune has folded into the history, and what
+    the journal has beyond.
+
+    Status: 0, 2 if the journal can't be read.
+    """
+    from amavis_pipe.desk import report as command
+
+    if form and page:
+        raise click.UsageError(f"--html and --{form} exclude each other")
+    file = os.path.abspath(os.fsencode(page)) if page and page != "-" else os.fsencode(page or "")
+    return command.run(config, since, until, by, form or "", file or None, top)
+
+
 @commands.command(short_help="Remove what is old; for cron.")
 @_config
 @click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")

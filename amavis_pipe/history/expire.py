@@ -37,7 +37,7 @@ def everything(state: bytes, folder: int) -> tuple[int, int]:
 
 
 def _affordable(db: Connection, state: bytes, folder: int, size: int) -> str:
-    """The first day that may stay for all to be at most `size` bytes; a record counts its share of the base."""
+    """The first day that may stay for all to be at most `size` bytes, a record with its share of the base."""
     sizes = files.sizes(folder)
     records = dict(db.execute("SELECT day, records FROM day"))
     each = os.stat(state + base.NAME).st_size / max(1, sum(records.values()))

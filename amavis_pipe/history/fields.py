@@ -1,4 +1,4 @@
-"""What is taken from a record; tolerant of what is missing or of another type: another version may write it."""
+"""What is taken from a record; tolerant of what is missing or of another type: other versions write, too."""
 
 from collections.abc import Iterator
 from typing import Any
