@@ -16,7 +16,7 @@ from pygal.style import Style
 from amavis_pipe import __version__
 from amavis_pipe.desk import layout
 from amavis_pipe.desk.figures import Figures
-from amavis_pipe.desk.report import sections, shown, title
+from amavis_pipe.desk.report import sections, title
 
 MOST_POINTS = 60
 """Points of a chart over time that can still be told apart; neighbours are taken together."""
@@ -43,7 +43,7 @@ def page(made: Figures) -> str:
         flow=made["flow"],
         cache=made["cache"],
         charts=list(_charts(made)),
-        tables=list(sections(made)),
+        tables=list(sections(made))[1:],
         version=__version__,
     )
 
@@ -69,17 +69,22 @@ def _charts(made: Figures) -> Iterator[tuple[str, Markup]]:
 
 
 def _over_time(made: Figures) -> Markup:
-    periods = [[shown(row["since"]), *(row[what] for what in FLOW)] for row in made["periods"]]
+    begins = (lambda row: row["since"][5:13].replace("T", " ") + "h") if made["by"] == "hour" else _date
+    periods: list[list[str | int]] = [[begins(row), *(row[what] for what in FLOW)] for row in made["periods"]]
     while len(periods) > MOST_POINTS:
         periods = [_together(periods[at : at + 2]) for at in range(0, len(periods), 2)]
     kind = pygal.Line if len(periods) > 2 else pygal.Bar
     chart = kind(**_looks(), show_dots=len(periods) <= 31, legend_at_bottom=True, legend_at_bottom_columns=3)
-    chart.x_labels = [period[0] if made["by"] == "hour" else period[0][:10] for period in periods]
+    chart.x_labels = [period[0] for period in periods]
     chart.x_labels_major_count = min(LABELS, len(periods))
     chart.show_minor_x_labels = False
     for place, what in enumerate(FLOW, 1):
         chart.add(what, [period[place] for period in periods])
     return _svg(chart, "flow", f"Mails by {made['by']}")
+
+
+def _date(row: Figures) -> str:
+    return str(row["since"][5:10])
 
 
 def _together(periods: list[list[str | int]]) -> list[str | int]:
@@ -90,10 +95,18 @@ def _together(periods: list[list[str | int]]) -> list[str | int]:
 
 def _bars(name: str, labels: Sequence[str], series: dict[str, list[float]]) -> Markup:
     """Horizontal bars, the first on top."""
-    looks = _looks() | {"height": 90 + 30 * len(labels) * len(series)}
+    looks = _looks() | {"height": 40 + 30 * len(labels) * len(series)}
     legend = len(series) > 1
     chart = pygal.HorizontalBar(
-        **looks, show_legend=legend, legend_at_bottom=True, truncate_label=LONGEST_LABEL, print_values=True
+        **looks,
+        show_legend=legend,
+        legend_at_bottom=True,
+        truncate_label=LONGEST_LABEL,
+        print_values=True,
+        print_values_position="top",
+        show_y_labels=False,
+        show_y_guides=False,
+        range=(0, 1.2 * max(max(numbers) for numbers in series.values()) or 1),
     )
     chart.x_labels = [layout.clean(label) for label in reversed(labels)]
     for title_, numbers in series.items():
@@ -129,7 +142,8 @@ def _looks() -> Figures:
         "height": _HEIGHT,
         "margin": 8,
         "dots_size": 2.5,
-        "formatter": lambda number: f"{number:,.10g}",
+        "max_scale": 6,
+        "value_formatter": lambda number: f"{number:,.10g}",
     }
 
 

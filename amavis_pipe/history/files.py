@@ -151,6 +151,7 @@ class Stream:
         self._plain = plain(folder, day)
         self._packed: BinaryIO | None = None
         self._members: list[Member] = []
+        self._last: tuple[Member | None, bytes] = (None, b"")
         self.day = Day(day)
 
     def __enter__(self) -> "Stream":
@@ -173,10 +174,11 @@ class Stream:
 
     def lines(self, start: int = 0) -> Iterator[Line]:
         """The whole lines from this offset on, at which one must begin; damaged members are left out."""
-        for member in self._members:
-            data = self._unpacked(member)
-            if member.start + len(data) > start:
-                yield from (line for line in lines(BytesIO(data), member.start) if line.at >= start)
+        ends = [*(member.start for member in self._members[1:]), self.day.packed]
+        for member, end in zip(self._members, ends, strict=False):
+            if end > start:
+                data = BytesIO(self._unpacked(member))
+                yield from (line for line in lines(data, member.start) if line.at >= start)
         if self._plain:
             begin = max(start, self.day.packed, self.day.base)
             self._plain.seek(begin - self.day.base)
@@ -194,7 +196,9 @@ class Stream:
     def _unpacked(self, member: Member) -> bytes:
         if not self._packed:
             self._packed = packed(self._folder, self.day.day)
-        return unpacked(self._packed, member) if self._packed else b""
+        if self._last[0] != member:
+            self._last = member, unpacked(self._packed, member) if self._packed else b""
+        return self._last[1]
 
 
 def unpacked(file: BinaryIO, member: Member) -> bytes:
