@@ -83,7 +83,7 @@ def show(sections: Iterable[Section]) -> None:
         if not section.rows:
             console.print(Text(_INDENT + "none", style="dim"))
             continue
-        table = Table(box=SIMPLE_HEAD, header_style="dim", pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
         for head, side in zip(section.head, section.sides, strict=True):
             right = side == "r"
             table.add_column(Text(head), justify="right" if right else "left", no_wrap=right, overflow="fold")

@@ -16,11 +16,11 @@ from pygal.style import Style
 from amavis_pipe import __version__
 from amavis_pipe.desk import layout
 from amavis_pipe.desk.figures import Figures
-from amavis_pipe.desk.report import sections, title
+from amavis_pipe.desk.report import period_of, sections, title
 
 MOST_POINTS = 60
 """Points of a chart over time that can still be told apart; neighbours are taken together."""
-LABELS = 6
+LABELS = 5
 LONGEST_LABEL = 30
 FLOW = ("received", "sent", "spam", "virus", "bounced", "deferred")
 _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
@@ -69,22 +69,20 @@ def _charts(made: Figures) -> Iterator[tuple[str, Markup]]:
 
 
 def _over_time(made: Figures) -> Markup:
-    begins = (lambda row: row["since"][5:13].replace("T", " ") + "h") if made["by"] == "hour" else _date
-    periods: list[list[str | int]] = [[begins(row), *(row[what] for what in FLOW)] for row in made["periods"]]
+    periods: list[list[str | int]] = [
+        [period_of(made, row)[5:], *(row[what] for what in FLOW)] for row in made["periods"]
+    ]
     while len(periods) > MOST_POINTS:
         periods = [_together(periods[at : at + 2]) for at in range(0, len(periods), 2)]
     kind = pygal.Line if len(periods) > 2 else pygal.Bar
     chart = kind(**_looks(), show_dots=len(periods) <= 31, legend_at_bottom=True, legend_at_bottom_columns=3)
     chart.x_labels = [period[0] for period in periods]
+    chart.truncate_label, chart.margin_right = -1, 40
     chart.x_labels_major_count = min(LABELS, len(periods))
     chart.show_minor_x_labels = False
     for place, what in enumerate(FLOW, 1):
         chart.add(what, [period[place] for period in periods])
     return _svg(chart, "flow", f"Mails by {made['by']}")
-
-
-def _date(row: Figures) -> str:
-    return str(row["since"][5:10])
 
 
 def _together(periods: list[list[str | int]]) -> list[str | int]:
@@ -104,8 +102,7 @@ def _bars(name: str, labels: Sequence[str], series: dict[str, list[float]]) -> M
         truncate_label=LONGEST_LABEL,
         print_values=True,
         print_values_position="top",
-        show_y_labels=False,
-        show_y_guides=False,
+        show_x_labels=False,
         range=(0, 1.2 * max(max(numbers) for numbers in series.values()) or 1),
     )
     chart.x_labels = [layout.clean(label) for label in reversed(labels)]
@@ -156,6 +153,8 @@ def _svg(chart: pygal.graph.base.BaseGraph, name: str, label: str) -> Markup:
             if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] == "script":
                 parent.remove(child)
         _explain(parent)
+        if parent.get("text-anchor") == "middle":  # the number of a bar: beside its end, not across
+            parent.attrib.update({"text-anchor": "start", "dx": "5"})
     root.set("role", "img")
     root.set("aria-label", label)
     return Markup(etree.tostring(root, encoding="unicode"))  # noqa: S704

@@ -80,7 +80,7 @@ def sections(made: Figures, bars: bool = False) -> Iterator[Section]:
     """The tables of a report; with `bars` the flow has a sparkline, too."""
     yield _totals(made, bars)
     if len(made["periods"]) > 1:
-        rows = [[shown(row["since"]), *(f"{row[what]:,}" for what in FLOW)] for row in made["periods"]]
+        rows = [[period_of(made, row), *(f"{row[what]:,}" for what in FLOW)] for row in made["periods"]]
         yield Section(f"By {made['by']}", ["FROM", *map(str.upper, FLOW)], rows, "l" + "r" * len(FLOW))
     yield _ranked(made, "combinations", "Names found together in one mail", "names")
     yield _ranked(made, "names", "Names", "name")
@@ -101,6 +101,11 @@ def sections(made: Figures, bars: bool = False) -> Iterator[Section]:
 def shown(stamp: str) -> str:
     """A moment of the figures for people: "2026-11-25 00:00"."""
     return stamp[:16].replace("T", " ")
+
+
+def period_of(made: Figures, row: Figures) -> str:
+    """When a period begins, by day where that is enough."""
+    return shown(row["since"]) if made["by"] == "hour" else shown(row["since"])[:10]
 
 
 def title(made: Figures) -> str:
