@@ -1,8 +1,9 @@
 """The command `prune`: removes what is old or too much below the state folder, while mail flows.
 
-No locks are held and none is waited for: every file is whole or temporary, and only temporaries older
-than an hour are taken, so nothing that a filter is using goes away. A removed cache entry is a miss.
-Silent unless something is wrong, as cron wants it.
+No locks are held that a filter takes, and none is waited for: every file is whole or temporary, and only
+temporaries older than an hour are taken, so nothing that a filter is using goes away. A removed cache entry
+is a miss. The journal is folded into the history (amavis_pipe.history) before its old days go. Silent unless
+something is wrong, as cron wants it.
 """
 
 import fcntl
@@ -11,11 +12,12 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from time import gmtime, strftime, time
+from time import time
 
+from amavis_pipe import history
 from amavis_pipe.desk import progress, site, store
 from amavis_pipe.desk.table import amount, counted
-from amavis_pipe.model import SpoolTrouble
+from amavis_pipe.model import SpoolTrouble, Trouble
 from amavis_pipe.quarantine import folder_of
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import readable
@@ -23,6 +25,10 @@ from amavis_pipe.text import readable
 LEFTOVER = 3600
 """Seconds after which a temporary file must be a crash's: a filter is killed long before."""
 DEEPEST = 50
+STEPS = 100
+"""Of the progress bar, for each stage."""
+JOURNAL_SIZE = 1 << 30
+"""Bytes of journal and history that are kept if the settings don't say."""
 _QUARANTINED = re.compile(r"[a-z-]+-\d{8}-\d{6}-[0-9a-f]{12}")
 _TEMPORARY = re.compile(r"(?:settings|rules)-[0-9a-f]+\.\d+")
 
@@ -49,6 +55,8 @@ class Pruning:
         self._verbose = verbose
         self._troubles = 0
         self._now = time()
+        self._step: Callable[..., None] = lambda _: None
+        self._shown = 0
 
     def run(self, only: str) -> int:
         """Do all stages, or the one named."""
@@ -63,11 +71,12 @@ class Pruning:
             "state": (self._state, self._temporaries),
         }
         chosen = {name: stage for name, stage in stages.items() if only in ("", name)}
-        with progress.bar(len(chosen), "pruning") as step:
+        with progress.bar(len(chosen) * STEPS, "pruning") as self._step:
             for name, (folder, work) in chosen.items():
+                self._shown = 0
                 if folder:
                     self._stage(name, folder, work)
-                step()
+                self._step(STEPS - self._shown)
         return 2 if self._troubles else 0
 
     def _stage(self, name: str, folder: bytes, work: Callable[[int], tuple[int, int]]) -> None:
@@ -80,6 +89,11 @@ class Pruning:
             self._troubles += 1
             progress.clear()
             print(f"amavis-pipe: prune: {store.said(error, folder)}", file=sys.stderr)
+            return
+        except Trouble as trouble:
+            self._troubles += 1
+            progress.clear()
+            print(f"amavis-pipe: prune: {trouble}", file=sys.stderr)
             return
         if self._verbose:
             progress.clear()
@@ -111,15 +125,30 @@ class Pruning:
             lambda kept: kept.name.startswith(".") and _QUARANTINED.match(kept.name, 1) is not None,
         )
 
-    def _journal(self, folder: int) -> tuple[int, int]:
-        """Files of whole days are removed, by the day in their names."""
-        days = self._settings.journal_days
-        oldest = strftime("%Y-%m-%d", gmtime(self._now - days * 86400))
-        return _remove(
-            kept
-            for kept in store.files(folder)
-            if store.RECORDS.fullmatch(kept.name) and (kept.name[:10] < oldest or not days)
-        )
+    def _journal(self, _: int) -> tuple[int, int]:
+        """What is new is folded, closed days are packed, whole days go by the day in their names."""
+        values = self._settings.values
+        size = values.get("journal.size", JOURNAL_SIZE)
+        step = self._part_of(history.waiting(self._state))
+        folded = history.fold(self._state, self._settings.journal_days, size, step)
+        if self._verbose and (folded.records or folded.torn or folded.packed):
+            progress.clear()
+            torn = f", {counted(folded.torn, 'torn line')} skipped" if folded.torn else ""
+            print(f"history: {counted(folded.records, 'record')} folded{torn}, {folded.packed} packed")
+        return folded.removed, folded.freed
+
+    def _part_of(self, total: int) -> Callable[[int], None]:
+        """Moves the bar within a stage: told of so many of `total` that are done."""
+        done = 0
+
+        def step(more: int) -> None:
+            nonlocal done
+            done += more
+            due = min(STEPS, done * STEPS // max(1, total))
+            self._step(due - self._shown)
+            self._shown = due
+
+        return step
 
     def _work(self, folder: int) -> tuple[int, int]:
         """Files and folders that no filter holds a lock on."""

@@ -69,11 +69,16 @@ class Day(NamedTuple):
     torn: int = 0
 
 
+def exists(state: bytes) -> bool:
+    """Whether there is a base."""
+    return os.path.lexists(state + NAME)
+
+
 @contextmanager
 def reading(state: bytes) -> Iterator[sqlite3.Connection | None]:
     """The base, for questions; None if there is none yet. HistoryTrouble if it can't be used."""
     with told(state):
-        base = _connected(state) if os.path.lexists(state + NAME) else None
+        base = _connected(state) if exists(state) else None
         if base is None:
             yield None
             return

@@ -62,18 +62,18 @@ def locked(folder: int) -> bool:
 
 
 def listed(folder: int) -> list[str]:
-    """The days that have a file, oldest first."""
-    found = (_NAME.fullmatch(name) for name in (os.listdir(folder) if folder != NOWHERE else ()))
-    return sorted({name[1] for name in found if name and name[2] != UNFINISHED})
+    """The days that have a file of ours, oldest first."""
+    return sorted(sizes(folder))
 
 
 def sizes(folder: int) -> dict[str, int]:
-    """Bytes of the files of each day."""
+    """Bytes of our files of each day."""
     total: dict[str, int] = {}
-    for name in os.listdir(folder):
-        if found := _NAME.fullmatch(name):
-            status = _status(folder, name)
-            total[found[1]] = total.get(found[1], 0) + (status.st_size if status else 0)
+    for name in os.listdir(folder) if folder != NOWHERE else ():
+        found = _NAME.fullmatch(name)
+        status = _status(folder, name) if found else None
+        if found and status:
+            total[found[1]] = total.get(found[1], 0) + status.st_size
     return total
 
 

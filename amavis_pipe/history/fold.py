@@ -59,6 +59,8 @@ def fold(state: bytes, days: int, size: int, progress: Step | None = None) -> Fo
             return Folded(busy=True)
         if not days:
             return Folded(0, 0, 0, *expire.everything(state, folder))
+        if not files.listed(folder) and not base.exists(state):
+            return Folded()
         with base.writing(state) as db:
             folding = _Folding(db, folder, progress or _nobody)
             oldest = strftime("%Y-%m-%d", gmtime(time() - days * 86400))

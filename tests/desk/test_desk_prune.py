@@ -12,6 +12,7 @@ from amavis_pipe.cache import Cache, digest
 from amavis_pipe.desk import hits, prune, store
 from amavis_pipe.desk.prune import Pruning, cutoff
 from amavis_pipe.desk.table import amount
+from amavis_pipe.history import lines
 
 DAY, HOUR = 86400, 3600
 MAIL = "virus-20260101-000000-0123456789ab"
@@ -398,7 +399,7 @@ class TestCacheCommands:
         assert told_by(desk)["hits"] == "1 of 2 mails in 7 days (50 %)"
 
     def test_a_line_that_is_too_long_is_skipped_whole(self, desk, monkeypatch):
-        monkeypatch.setattr(hits, "LONGEST", 200)
+        monkeypatch.setattr(lines, "LONGEST", 200)
         path = journal(desk, 0, record("hit"), "x" * 450 + record("hit"), record("hit"))
         os.chown(path, os.geteuid(), -1)
         assert hits.count(os.fsencode(path.parent), 0) == (2, 2, 0)
