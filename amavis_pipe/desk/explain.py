@@ -16,8 +16,8 @@ from amavis_pipe.desk.account import GRADE_COLOURS, LABEL_COLOURS
 from amavis_pipe.desk.layout import Node
 from amavis_pipe.desk.table import amount
 from amavis_pipe.history import fields
-from amavis_pipe.history.find import MOST
 from amavis_pipe.history.lines import Record
+from amavis_pipe.history.reading import MOST
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.text import readable
 
@@ -138,7 +138,10 @@ def _envelope(record: Record) -> Iterator[Node]:
 
 def _tree(record: Record) -> list[Node]:
     """The parts, each below the one it came out of."""
-    grades = {found.get("part"): found.get("grade") for found in fields.rows(record, "findings")}
+    grades = {
+        fields.text(found.get("part")): fields.text(found.get("grade"))
+        for found in fields.rows(record, "findings")
+    }
     top: list[Node] = []
     places: list[tuple[str, list[Node]]] = []
     for part in fields.rows(record, "parts"):
@@ -147,7 +150,7 @@ def _tree(record: Record) -> list[Node]:
         while places and not path.startswith(places[-1][0] + "."):
             places.pop()
         (places[-1][1] if places else top).append(
-            Node(_part(part, path), _colour(GRADE_COLOURS.get(str(grades.get(path)), "")), below)
+            Node(_part(part, path), _colour(GRADE_COLOURS.get(grades.get(path, ""), "")), below)
         )
         places.append((path, below))
     return top

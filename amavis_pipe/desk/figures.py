@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from amavis_pipe.history.count import FLOW, MINUTE, Sum, percentile
-from amavis_pipe.history.load import Loaded
+from amavis_pipe.history.loading import Loaded
 
 Figures = dict[str, Any]
 

@@ -6,12 +6,12 @@
     load(state, since, until)   what was counted of a time (count.py)
 
 The journal's files are the truth; the base (base.py) only says where in them a record is, and counts them.
-Both are made in a way that a crash at any point neither loses nor doubles a record (fold.py, pack.py).
+Both are made in a way that a crash at any point neither loses nor doubles a record (folding.py, pack.py).
 """
 
 from amavis_pipe.history.base import HistoryTrouble
-from amavis_pipe.history.find import find, records
-from amavis_pipe.history.fold import Folded, fold, waiting
-from amavis_pipe.history.load import load
+from amavis_pipe.history.folding import Folded, fold, waiting
+from amavis_pipe.history.loading import load
+from amavis_pipe.history.reading import find, records
 
 __all__ = ("Folded", "HistoryTrouble", "find", "fold", "load", "records", "waiting")

@@ -20,7 +20,7 @@ def expire(db: Connection, state: bytes, folder: int, oldest: str, size: int) ->
     if db.execute("SELECT 1 FROM day WHERE day < ? LIMIT 1", (start,)).fetchone():
         with base.transaction(db):
             _forget(db, start)
-        db.execute("PRAGMA incremental_vacuum").fetchall()
+        db.executescript("PRAGMA incremental_vacuum;")  # execute() would free a single page
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return _remove(folder, start)
 

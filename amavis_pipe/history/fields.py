@@ -1,5 +1,6 @@
 """What is taken from a record; tolerant of what is missing or of another type: other versions write, too."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ GRADES = ("unchecked", "suspect", "virus", "banned", "spam", "bad-header", "over
 """Grades by which a mail is found; of notes there are too many."""
 FOUND = ("virus", "suspect")
 """Grades whose names count as names of what infects."""
+SHA256 = re.compile("[0-9a-f]{64}")
 _REFUSED = "5"
 
 
@@ -77,8 +79,8 @@ def names(record: Record, *grades: str) -> list[str]:
 
 def digests(record: Record) -> set[str]:
     """The SHA-256s of the mail and of its parts."""
-    found = {record.get("sha256"), *(part.get("sha256") for part in rows(record, "parts") if _hashable(part))}
-    return {one for one in found if isinstance(one, str) and len(one) == 64}
+    found = [record.get("sha256"), *(part.get("sha256") for part in rows(record, "parts"))]
+    return {one for one in found if isinstance(one, str) and SHA256.fullmatch(one)}
 
 
 def refused(record: Record) -> int:
@@ -88,7 +90,3 @@ def refused(record: Record) -> int:
         for sent in rows(record, "sent")
         for reply in rows(sent, "replies")
     )
-
-
-def _hashable(part: Record) -> bool:
-    return isinstance(part.get("sha256"), str)

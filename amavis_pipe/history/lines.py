@@ -19,32 +19,29 @@ _BEGINNING = b'{"schema": '
 
 
 class Line(NamedTuple):
-    """A line: its offset, its bytes (none if it was too long), and whether its end has been written."""
+    """A line: its offset, its bytes, and whether its end has been written. Of one that is too long, the end."""
 
     at: int
     data: bytes
     ends: bool
-    length: int
 
     @property
     def end(self) -> int:
         """The offset behind it."""
-        return self.at + self.length
+        return self.at + len(self.data)
 
 
 def lines(file: IO[bytes], at: int) -> Iterator[Line]:
     """The lines of a file from where it stands, which is called offset `at`."""
-    length, whole = 0, True
+    last = b""
     while piece := file.readline(LONGEST):
-        length += len(piece)
         ends = piece.endswith(b"\n")
         if ends or len(piece) < LONGEST:
-            yield Line(at, piece if whole else b"", ends, length)
-            at, length, whole = at + length, 0, True
-        else:
-            whole = False
-    if length:
-        yield Line(at, b"", False, length)
+            yield Line(at, piece, ends)
+        at += len(piece)
+        last = piece
+    if len(last) == LONGEST and not last.endswith(b"\n"):
+        yield Line(at, b"", False)
 
 
 def parsed(data: bytes) -> tuple[int, Record | None]:

@@ -400,7 +400,7 @@ class TestCacheCommands:
 
     def test_a_line_that_is_too_long_is_skipped_whole(self, desk, monkeypatch):
         monkeypatch.setattr(lines, "LONGEST", 200)
-        path = journal(desk, 0, record("hit"), "x" * 450 + record("hit"), record("hit"))
+        path = journal(desk, 0, record("hit"), "x" * 450, record("hit"))
         os.chown(path, os.geteuid(), -1)
         assert hits.count(os.fsencode(path.parent), 0) == (2, 2, 0)
 

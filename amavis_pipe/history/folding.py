@@ -171,14 +171,14 @@ class _Batch:
     def add(self, line: Line) -> None:
         """Take a line."""
         self.end = line.end
-        self._size += line.length
+        self._size += len(line.data)
         skipped, record = parsed(line.data)
         self._torn += record is None or skipped > 0
         if record is None:
             return
         made = time_of(record, self.day.day)
         self._counts.add(record, made)
-        self._records.append((line.at + skipped, line.length - skipped, made, record))
+        self._records.append((line.at + skipped, len(line.data) - skipped, made, record))
 
     def put(self, db: Connection) -> Day:
         """Write it, within a transaction; how far the day is then."""

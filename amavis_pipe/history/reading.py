@@ -1,6 +1,5 @@
 """Reads the history and what is not folded yet as one: all records of a time, or those of one mail."""
 
-import re
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from sqlite3 import Connection
@@ -13,7 +12,6 @@ from amavis_pipe.record import to_json
 
 MOST = 100
 """Records that are told of one mail, the newest."""
-_SHA256 = re.compile("[0-9a-f]{64}")
 _DAY = 86400
 _END = 253_402_300_799  # of the year 9999
 
@@ -34,7 +32,7 @@ def find(state: bytes, what: str) -> list[Record]:
 
     Oldest first, at most MOST.
     """
-    wanted = _by_sha256(what.lower()) if _SHA256.fullmatch(what.lower()) else _by_id(what.strip("<>"))
+    wanted = _by_sha256(what.lower()) if fields.SHA256.fullmatch(what.lower()) else _by_id(what.strip("<>"))
     with base.told(state), files.opened(state) as folder, base.reading(state) as db:
         found = [*_known(db, folder, wanted), *_new(db, folder, wanted)]
     return sorted(found, key=lambda one: fields.text(one.get("time")))[-MOST:]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from amavis_pipe.history import base, fields, files
 from amavis_pipe.history.count import HOUR, Counts, Sum
-from amavis_pipe.history.find import days_of
 from amavis_pipe.history.lines import Record, parsed, time_of
+from amavis_pipe.history.reading import days_of
 
 CANDIDATES = 200
 """Senders and recipients that are looked at for the first few."""
