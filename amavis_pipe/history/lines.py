@@ -19,7 +19,7 @@ _BEGINNING = b'{"schema": '
 
 
 class Line(NamedTuple):
-    """A line: its offset, its bytes, and whether its end has been written. Of one that is too long, the end."""
+    """A line: offset, bytes, and whether its end has been written. Of one that is too long, the end."""
 
     at: int
     data: bytes
