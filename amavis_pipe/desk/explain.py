@@ -41,7 +41,7 @@ def run(config: bytes | None, what: bytes, as_json: bool) -> int:
     for note in here.notes:
         print(note, file=sys.stderr)
     examined = _examined(opened[0], here) if opened else None
-    wanted = _contents(examined) if examined else [os.fsdecode(what)]
+    wanted = _contents(examined) if examined else [readable(what)]
     known = _known(here.folder, wanted)
     if not examined and not known:
         why = "" if here.settings.journal_days else " (journal.days = 0: none is kept)"

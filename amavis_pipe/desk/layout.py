@@ -46,7 +46,7 @@ def on_terminal() -> bool:
     try:
         import rich.console  # noqa: F401 (seen whether it is there)
     except ModuleNotFoundError as missing:
-        if missing.name != "rich":
+        if (missing.name or "").partition(".")[0] != "rich":
             raise
         print(
             "amavis-pipe: without the Python package rich: plain text (README, Install)",
@@ -107,7 +107,8 @@ def show_outline(nodes: Iterable[Node]) -> None:
 def sparkline(numbers: Sequence[float], longest: int = 60) -> str:
     """The numbers as small bars, neighbours taken together until there are at most `longest`."""
     while len(numbers) > longest:
-        numbers = [sum(numbers[at : at + 2]) for at in range(0, len(numbers), 2)]
+        pairs = [numbers[at : at + 2] for at in range(0, len(numbers), 2)]
+        numbers = [sum(pair) / len(pair) for pair in pairs]
     most = max(numbers, default=0)
     top = len(BARS) - 1
     return "".join(BARS[round(number / most * top)] if most else BARS[0] for number in numbers)

@@ -60,12 +60,13 @@ def run(
 def moment(text: str, now: float, option: str) -> float:
     """The time that a text means: an ISO date or time, local unless it says otherwise; "7d", "24h" ago."""
     back = _BACK.fullmatch(text)
-    if back:
-        return now - int(back[1]) * _HOURS[back[2]] * HOUR
     today = datetime.fromtimestamp(now).replace(hour=0, minute=0, second=0, microsecond=0)
     days = {"today": today, "yesterday": today - timedelta(days=1)}
     try:
-        found = (days.get(text) or datetime.fromisoformat(text)).timestamp()
+        if back:
+            found = now - int(back[1]) * _HOURS[back[2]] * HOUR
+        else:
+            found = (days.get(text) or datetime.fromisoformat(text)).timestamp()
     except (ValueError, OverflowError, OSError):
         found = -1.0
     if found < 0:

@@ -32,7 +32,11 @@ def find(state: bytes, what: str) -> list[Record]:
 
     Oldest first, at most MOST.
     """
-    wanted = _by_sha256(what.lower()) if fields.SHA256.fullmatch(what.lower()) else _by_id(what.strip("<>"))
+    wanted = (
+        _by_sha256(what.lower())
+        if fields.SHA256.fullmatch(what.lower())
+        else _by_id(fields.text(what).strip("<>"))
+    )
     with base.told(state), files.opened(state) as folder, base.reading(state) as db:
         found = [*_known(db, folder, wanted), *_new(db, folder, wanted)]
     return sorted(found, key=lambda one: fields.text(one.get("time")))[-MOST:]
