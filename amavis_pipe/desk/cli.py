@@ -363,6 +363,8 @@ def report(
 
     if form and page:
         raise click.UsageError(f"--html and --{form} exclude each other")
+    if page == "":
+        raise click.BadParameter("wants the name of a file", param_hint="--html")
     file = os.path.abspath(os.fsencode(page)) if page and page != "-" else os.fsencode(page or "")
     return command.run(config, since, until, by, form or "", file or None, top)
 

@@ -179,7 +179,7 @@ def _scanner(answer: Record) -> Node:
     name, version, trouble = (fields.text(answer.get(key)) for key in ("name", "version", "trouble"))
     how = "remembered" if answer.get("cached") is True else f"{fields.number(answer.get('ms')):.1f} ms"
     words = [name, version, f"no answer: {trouble}" if trouble else how]
-    return Node("  ".join(filter(None, words)), "red" if trouble else "")
+    return Node("  ".join(filter(None, words)), _colour("red") if trouble else "")
 
 
 def _verdict(record: Record, now: bool) -> Iterator[Node]:
