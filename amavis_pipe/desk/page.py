@@ -25,7 +25,7 @@ LONGEST_LABEL = 30
 FLOW = ("received", "sent", "spam", "virus", "bounced", "deferred")
 _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
 _COLOURS = tuple(f"var(--c{number})" for number in range(1, 7))
-_WIDTH, _HEIGHT = 560, 300
+_WIDTH, _HEIGHT = 460, 270
 
 
 def page(made: Figures) -> str:
