@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench clean
+.PHONY: help try test check e2e fuzz bench million clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -10,6 +10,7 @@ help:
 	@echo 'make e2e     the end-to-end tests alone'
 	@echo 'make fuzz    fuzz the readers of mail and of formats, ten minutes each (SECONDS=… for another time)'
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
+	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make clean   remove what tools left in this folder'
 
 try:
@@ -30,6 +31,9 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
+
+million:
+	$(PYTHON) contrib/bench/history.py
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

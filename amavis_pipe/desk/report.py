@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -51,7 +52,7 @@ def run(
     if not here.settings.journal_days:
         print("amavis-pipe: no journal is kept (journal.days = 0)", file=sys.stderr)
     if file is not None:
-        _write(file, made)
+        _write(file, made, page != STDOUT)
     else:
         _print(made, form)
     return 0
@@ -210,7 +211,8 @@ def _opened(page: bytes) -> int:
         raise SpoolTrouble(f"{readable(page)}: {error.strerror}") from None
 
 
-def _write(file: int, made: Figures) -> None:
+def _write(file: int, made: Figures, is_file: bool) -> None:
+    """Write the page; what was in the file before goes, but not what is before us on standard output."""
     try:
         from amavis_pipe.desk import page
     except ModuleNotFoundError as missing:
@@ -218,7 +220,7 @@ def _write(file: int, made: Figures) -> None:
     data = page.page(made).encode()
     try:
         with open(file, "wb") as out:
-            if out.seekable():
+            if is_file and stat.S_ISREG(os.fstat(out.fileno()).st_mode):
                 out.truncate(0)
             out.write(data)
     except OSError as error:

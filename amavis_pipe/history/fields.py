@@ -21,6 +21,8 @@ def text(value: Any) -> str:
     """A text, bounded; "" for anything else. What can't be stored as UTF-8 is escaped."""
     if not isinstance(value, str):
         return ""
+    if value.isascii():
+        return value[:LONGEST]
     return value[:LONGEST].encode("utf-8", "backslashreplace").decode()
 
 
@@ -73,6 +75,8 @@ def strictest(record: Record) -> str:
 
 def names(record: Record, *grades: str) -> list[str]:
     """The names of the findings of these grades, sorted, each once."""
+    if not record.get("findings"):
+        return []
     found = {text(row.get("name")) for row in rows(record, "findings") if row.get("grade") in grades}
     return sorted(found - {""})
 

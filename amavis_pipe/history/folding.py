@@ -131,10 +131,13 @@ class _Folding:
             return self._put(batch)[0]
 
     def _folded(self, day: Day, file: BinaryIO, start: int, settled: bool) -> Day:
-        """Put all lines from this offset on into the base; an unfinished one only if no more will come."""
-        batch = _Batch(day)
+        """Put all lines from this offset on into the base; an unfinished one only if no more will come.
+
+        Those that mail appends meanwhile are for the next time: it may be faster than we are.
+        """
+        batch, until = _Batch(day), day.base + files.size_of(file)
         for line in lines(file, start):
-            if not line.ends and not settled:
+            if line.at >= until or (not line.ends and not settled):
                 break
             batch.add(line)
             if batch.is_full:

@@ -7,6 +7,7 @@ appended to the piece. The piece is lost, the record behind it is not.
 import json
 from calendar import timegm
 from collections.abc import Iterator
+from functools import lru_cache
 from time import strptime
 from typing import IO, Any, NamedTuple
 
@@ -57,9 +58,14 @@ def parsed(data: bytes) -> tuple[int, Record | None]:
 def time_of(record: Record, day: str) -> int:
     """When a record was made, in seconds; the beginning of its file's day if it doesn't say."""
     try:
-        return timegm(strptime(record["time"], "%Y-%m-%dT%H:%M:%SZ"))
+        return _seconds(record["time"])
     except (KeyError, TypeError, ValueError):
         return start_of(day)
+
+
+@lru_cache(64)
+def _seconds(stamp: str) -> int:
+    return timegm(strptime(stamp, "%Y-%m-%dT%H:%M:%SZ"))
 
 
 def start_of(day: str) -> int:

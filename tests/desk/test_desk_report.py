@@ -4,14 +4,17 @@ import csv
 import io
 import json
 import os
+import pty
 import re
+import subprocess
+import sys
 from datetime import datetime
 from html.parser import HTMLParser
 from time import time
 
 import click
 import pytest
-from stand_in import journals
+from stand_in import desk_site, journals
 
 from amavis_pipe.desk import figures, layout, report
 from amavis_pipe.history.count import Sum
@@ -140,10 +143,6 @@ class TestForms:
 
 def on_terminal(desk, *words, without="none"):
     """What a command shows on a terminal, with a Python package that can't be imported."""
-    import pty
-    import subprocess
-    import sys
-
     start = f"import sys; sys.modules[{without!r}] = None; sys.path.insert(0, {str(desk.package)!r}); "
     start += "from amavis_pipe.entry import main; main()"
     leader, follower = pty.openpty()
@@ -207,6 +206,21 @@ class TestPage:
         filled.run("report", "--html", path)
         assert path.read_text().startswith("<!DOCTYPE html>")
         assert path.read_text().endswith("</html>\n")
+
+    def test_on_standard_output_it_is_appended_to_whatever_is_there(self, filled):
+        with (filled.folder / "all").open("w+b") as file:
+            file.write(b"before")
+            file.flush()
+            start = desk_site.START.format(str(filled.package))
+            command = [sys.executable, "-I", "-c", start, "report", "--html", "-", "-c", filled.settings]
+            subprocess.run(command, stdout=file, cwd="/", check=True)
+        assert (filled.folder / "all").read_text().startswith("before<!DOCTYPE html>")
+
+    @pytest.mark.parametrize("place", ["-", "/dev/null"])
+    def test_what_is_no_file_can_be_written_to(self, filled, place):
+        start = desk_site.START.format(str(filled.package))
+        command = [sys.executable, "-I", "-c", start, "report", "--html", place, "-c", filled.settings]
+        subprocess.run(command, stdout=subprocess.DEVNULL, cwd="/", check=True)
 
     def test_a_relative_path_is_the_callers(self, filled):
         assert filled.run("report", "--html", "page.html", cwd=filled.folder).returncode == 0

@@ -353,6 +353,12 @@ class TestTogether:
         journal.written = 2000
         journal.is_folded()
 
+    def test_a_fold_ends_however_fast_mail_comes(self, journal):
+        journal.add(0, 30)
+        folded = history.fold(journal.state, 30, 1 << 40, lambda _: journal.add(0, 30))
+        assert folded.records == 30
+        journal.is_whole()
+
     def test_a_reader_that_began_before_sees_what_there_was(self, journal):
         journal.add(2, 30)
         reading = history.records(journal.state, 0, time())
