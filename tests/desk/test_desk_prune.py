@@ -10,7 +10,7 @@ import pytest
 
 from amavis_pipe.cache import Cache, digest
 from amavis_pipe.desk import hits, prune, store
-from amavis_pipe.desk.prune import Pruning, cutoff
+from amavis_pipe.desk.prune import Pruning
 from amavis_pipe.desk.table import amount
 from amavis_pipe.history import lines
 
@@ -271,15 +271,6 @@ class TestSafety:
         for room in ("cache", "journal", "quarantine"):
             (state / room).rmdir()
         assert run() == 0
-
-
-@pytest.mark.parametrize(
-    ("sizes", "most", "expect"),
-    [({}, 0, 0), ({5: 10}, 10, 0), ({5: 10}, 9, 6), ({5: 10, 6: 10, 7: 10}, 20, 6), ({5: 1, 9: 30}, 20, 10)],
-    ids=["none", "fits", "too large", "oldest goes", "newest too large"],
-)
-def test_the_cutoff_leaves_at_most_the_size(sizes, most, expect):
-    assert cutoff(sizes, most) == expect
 
 
 class TestCommand:
