@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench docs clean
+.PHONY: help try test check e2e fuzz bench million docs clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -10,6 +10,7 @@ help:
 	@echo 'make e2e     the end-to-end tests alone'
 	@echo 'make fuzz    fuzz the readers of mail and of formats, ten minutes each (SECONDS=… for another time)'
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
+	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
 	@echo 'make clean   remove what tools left in this folder'
 
@@ -31,6 +32,9 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
+
+million:
+	$(PYTHON) contrib/bench/history.py
 
 docs:
 	$(PYTHON) -m sphinx -q -W --keep-going -b html docs build/docs

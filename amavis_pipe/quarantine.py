@@ -5,20 +5,40 @@ they came below a few lines of our own. The lines tell the envelope and why; the
 X-Amavis-Original, says how many bytes from the end of the file are the mail. Beside it, NAME.json is its
 record, with the envelope as given. Name: `virus-YYYYMMDD-HHMMSS-ID`, ID = queue id, "-", 12 hex digits of the
 sha256; a retry finds its own copy, and adds the recipients for whom it was not there before; no other content
-is ever overwritten. A mailbox file (name ends in .mbox) takes the same lines and bytes, by mboxrd's rules.
+is ever overwritten. A mailbox file (name ends in .mbox) takes the same lines and bytes (mailbox.py).
+
+What a kill at any moment leaves: a temporary file, or a record without its mail; `prune` takes both. Whoever
+writes records, or removes mail, holds a lock (flock(2)) on the subfolder. One that is empty may be removed at
+any time; then all is done once more.
 """
 
 import posix
 from fcntl import LOCK_EX, flock
+from itertools import chain
 from time import gmtime, strftime
 
+from amavis_pipe.kept import (
+    ALERT,
+    FIRST,
+    ORIGINAL,
+    RECIPIENT,
+    RECORD,
+    SENDER,
+    addresses_in,
+    bracketed,
+    envelope_in,
+    head_of,
+    read_record,
+    temporary_of,
+    unlink,
+    write,
+    write_record,
+)
 from amavis_pipe.model import SpoolTrouble
-from amavis_pipe.spool import write_all
 from amavis_pipe.text import ascii_of, readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from amavis_pipe.intake import Mail
@@ -29,10 +49,9 @@ if TYPE_CHECKING:
 PREFIX = {"infected": "virus"}
 """How names begin, by category; other categories by their own name."""
 MAILBOX = ".mbox"
-ORIGINAL = b"X-Amavis-Original: "
-RECORD = b".json"
-LONGEST_ADDRESS = 8192
-LARGEST_RECORD = 64 << 20
+LONGEST_ALERT = 1000
+TRIES = 100
+"""Times that a subfolder may be removed just before something is put into it."""
 
 
 def folder_of(state: bytes, place: str) -> bytes:
@@ -57,10 +76,10 @@ def name_of(label: str, mail: "Mail", envelope: "Envelope") -> bytes:
 def lines(mail: "Mail", envelope: "Envelope", alert: str, name: bytes) -> list[bytes]:
     """The lines of our own, without line ends; the last of them ends ours."""
     return [
-        b"X-Quarantine-ID: <%s>" % name,
-        b"X-Envelope-From: <%s>" % ascii_of(envelope.sender, LONGEST_ADDRESS).encode(),
-        *(b"X-Envelope-To: <%s>" % ascii_of(one, LONGEST_ADDRESS).encode() for one in envelope.recipients),
-        b"X-Amavis-Alert: " + alert.encode("ascii", "replace"),
+        FIRST + name + b">",
+        _sender(envelope),
+        *(RECIPIENT + bracketed(one) for one in envelope.recipients),
+        ALERT + ascii_of(alert.encode("ascii", "replace"), LONGEST_ALERT).encode(),
         _original(mail),
     ]
 
@@ -73,44 +92,34 @@ def keep(mail: "Mail", envelope: "Envelope", label: str, alert: str, path: bytes
     """
     try:
         if path.endswith(MAILBOX.encode()):
-            return _append(mail, envelope, label, alert, path)
-        return _store(mail, envelope, label, alert, path, entry)
+            from amavis_pipe import mailbox
+
+            name = name_of(label, mail, envelope)
+            mailbox.append(path, lines(mail, envelope, alert, name), mail.raw.chunks())
+            return name.decode()
+        return _store(Copy(mail, envelope, label, alert, entry), path)
     except OSError as error:
         raise SpoolTrouble(f"quarantine {readable(path)}: {error.strerror}") from None
     except SpoolTrouble as error:
         raise SpoolTrouble(f"quarantine {readable(path)}: {str(error).removeprefix('spool: ')}") from None
 
 
-def envelope_in(envelope: "Envelope") -> "Entry":
-    """The envelope as a record keeps it: each character is one byte of an address."""
-    return {
-        "sender": envelope.sender.decode("latin-1"),
-        "recipients": [address.decode("latin-1") for address in envelope.recipients],
-    }
+class Copy:
+    """What is to be stored, as keep() takes it; `ending` is what the names of all copies of it end in."""
+
+    __slots__ = ("alert", "ending", "entry", "envelope", "label", "mail")
+
+    def __init__(self, mail: "Mail", envelope: "Envelope", label: str, alert: str, entry: "Entry") -> None:
+        self.mail = mail
+        self.envelope = envelope
+        self.label = label
+        self.alert = alert
+        self.entry = entry
+        self.ending = _ending(mail, envelope)
 
 
-def mboxrd(chunks: "Iterable[bytes]") -> "Iterator[bytes]":
-    """The bytes with a ">" before each line that could be taken for the beginning of another mail."""
-    begun, is_start = b"", True  # `begun`: the start of a line, as long as it can't be told what it is
-    for chunk in chunks:
-        out = []
-        for line in _lines_of(begun + chunk):
-            whole = line.endswith(b"\n")
-            if is_start and not whole and len(line) < 4096:
-                begun = line
-                break
-            out.append(b">" + line if is_start and line.lstrip(b">").startswith(b"From ") else line)
-            is_start, begun = whole, b""
-        yield b"".join(out)
-    if begun:
-        yield b">" + begun if begun.lstrip(b">").startswith(b"From ") else begun
-
-
-def _lines_of(data: bytes) -> list[bytes]:
-    """Lines with their LF; the last may have none."""
-    pieces = data.split(b"\n")
-    found = [piece + b"\n" for piece in pieces[:-1]]
-    return [*found, pieces[-1]] if pieces[-1] else found
+def _sender(envelope: "Envelope") -> bytes:
+    return SENDER + bracketed(envelope.sender)
 
 
 def _ending(mail: "Mail", envelope: "Envelope") -> bytes:
@@ -124,158 +133,160 @@ def _original(mail: "Mail") -> bytes:
     return ORIGINAL + b"size=%d sha256=%s" % (mail.raw.size, mail.sha256.encode())
 
 
-def _store(mail: "Mail", envelope: "Envelope", label: str, alert: str, path: bytes, entry: "Entry") -> str:
-    folder = _subfolder(path, mail.sha256[:2].encode())
+def _store(copy: Copy, path: bytes) -> str:
+    top = _opened_top(path)
     try:
-        ending = _ending(mail, envelope)
-        name = _known(folder, ending, mail)
-        temporary = b".%s.%d" % (ending, posix.getpid())
-        try:
-            if name is None:
-                name = name_of(label, mail, envelope)
-                head = b"\n".join(lines(mail, envelope, alert, name)) + b"\n"
-                _write(folder, temporary, (head,), mail.raw.chunks())
-            flock(folder, LOCK_EX)
-            known = _known(folder, ending, mail)  # another filter may have been faster
-            _keep_record(folder, known or name, entry, envelope)
-            if known is None:
-                posix.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            posix.fsync(folder)
-            return (known or name).decode()
-        finally:
-            _unlink(folder, temporary)
-    finally:
-        posix.close(folder)
-
-
-def _subfolder(path: bytes, name: bytes) -> int:
-    """A descriptor of the subfolder of the folder at `path`, made if need be; ours alone, or OSError."""
-    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC | posix.O_NOFOLLOW
-    top = posix.open(path, flags)
-    try:
-        _require_ours(top)
-        try:
-            posix.mkdir(name, 0o700, dir_fd=top)
-            posix.fsync(top)
-        except FileExistsError:
-            pass
-        folder = posix.open(name, flags, dir_fd=top)
+        for _ in range(TRIES):
+            try:
+                return _store_below(top, copy)
+            except FileNotFoundError:
+                continue  # `prune` took the subfolder away while it was empty
     finally:
         posix.close(top)
+    raise SpoolTrouble("its subfolders are removed again and again")
+
+
+def _store_below(top: int, copy: Copy) -> str:
+    folder = _subfolder(top, copy.mail.sha256[:2].encode())
+    temporary = temporary_of(copy.ending)
     try:
-        _require_ours(folder)
-    except OSError:
+        name = b"" if _known(folder, copy) else _write_copy(folder, temporary, copy)
+        flock(folder, LOCK_EX)
+        known = _known(folder, copy)  # another filter may have been faster
+        if known:
+            _add_recipients(folder, known, copy)
+        else:
+            name = name or _write_copy(folder, temporary, copy)  # the known one has just been pruned
+            _commit(folder, temporary, name, copy)
+        posix.fsync(folder)
+        return (known or name).decode()
+    finally:
+        unlink(folder, temporary)
         posix.close(folder)
+
+
+def _write_copy(folder: int, temporary: bytes, copy: Copy) -> bytes:
+    """Write the mail below our lines to a file of that name; the name that it is to have."""
+    name = name_of(copy.label, copy.mail, copy.envelope)
+    head = b"\n".join(lines(copy.mail, copy.envelope, copy.alert, name)) + b"\n"
+    write(folder, temporary, chain((head,), copy.mail.raw.chunks()))
+    return name
+
+
+def _commit(folder: int, temporary: bytes, name: bytes, copy: Copy) -> None:
+    """Give the file its name, its record first; nothing is left of both if that fails."""
+    if _is_there(folder, name):
+        raise FileExistsError(17, f"{readable(name)} is there with other content")
+    known = copy.entry.get("envelope", {})
+    envelope = {**known, **envelope_in(copy.envelope)}
+    write_record(folder, name, {**copy.entry, "quarantine_id": name.decode(), "envelope": envelope})
+    try:
+        posix.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        unlink(folder, name + RECORD)
         raise
-    return folder
 
 
-def _require_ours(fd: int) -> None:
+def _add_recipients(folder: int, name: bytes, copy: Copy) -> None:
+    """Put into the record of a copy those of the recipients whom it doesn't name; make one if need be."""
+    wanted = envelope_in(copy.envelope)
+    entry = read_record(folder, name)
+    is_lost = entry is None
+    if entry is None:
+        envelope = {**copy.entry.get("envelope", {}), **wanted, "recipients": _first_recipients(folder, name)}
+        entry = {**copy.entry, "quarantine_id": name.decode(), "envelope": envelope}
+    there: list[str] = entry["envelope"]["recipients"]
+    missing = [one for one in wanted["recipients"] if one not in there]
+    if missing or is_lost:
+        there += missing
+        write_record(folder, name, entry)
+
+
+def _first_recipients(folder: int, name: bytes) -> list[str]:
+    """Those whom the file itself names, as a record has them."""
+    fd = posix.open(name, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW, dir_fd=folder)
+    try:
+        return [address.decode("latin-1") for address in addresses_in(head_of(fd), RECIPIENT)]
+    finally:
+        posix.close(fd)
+
+
+def _opened_top(path: bytes) -> int:
+    """A descriptor of the folder at `path`; made if the folder that is to hold it is ours."""
+    try:
+        return _opened(path)
+    except FileNotFoundError:
+        parent = _opened(path.rstrip(b"/").rpartition(b"/")[0] or b"/")
+        try:
+            _make_folder(path, parent)
+        finally:
+            posix.close(parent)
+        return _opened(path)
+
+
+def _subfolder(top: int, name: bytes) -> int:
+    """A descriptor of the subfolder, made if need be, on disk."""
+    _make_folder(name, top)
+    return _opened(name, top)
+
+
+def _make_folder(path: bytes, parent: int) -> None:
+    """Make a folder below an open one, if it isn't there; whoever did, it is on disk then."""
+    try:
+        posix.mkdir(path.rstrip(b"/").rpartition(b"/")[2], 0o700, dir_fd=parent)
+    except FileExistsError:
+        pass
+    posix.fsync(parent)
+
+
+def _opened(path: bytes, folder: int | None = None) -> int:
+    """A descriptor of a folder that is ours alone, else OSError."""
+    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    fd = posix.open(path, flags, dir_fd=folder)
     found = posix.fstat(fd)
     if found.st_uid != posix.geteuid() or found.st_mode & 0o022:
+        posix.close(fd)
         raise OSError(1, f"wants a folder of uid {posix.geteuid()} that nobody else can write")
+    return fd
 
 
-def _known(folder: int, ending: bytes, mail: "Mail") -> bytes | None:
-    """The name of the copy that is there already, whole."""
+def _known(folder: int, copy: Copy) -> bytes:
+    """The name of the copy that is there already, whole; b"" if there is none."""
     for name in posix.listdir(folder):
         encoded = name.encode("utf-8", "surrogateescape")
-        if encoded.endswith(ending) and not encoded.startswith(b".") and _is_whole(folder, encoded, mail):
+        if _is_named(encoded, copy.ending) and _is_whole(folder, encoded, copy):
             return encoded
-    return None
+    return b""
 
 
-def _is_whole(folder: int, name: bytes, mail: "Mail") -> bool:
-    """Whether the file holds this mail to the end: one of a crashed run does not."""
+def _is_named(name: bytes, ending: bytes) -> bool:
+    """Whether a name ends so just behind its time; no temporary's does."""
+    stem = name.removesuffix(ending)
+    time = stem[-16:]
+    return stem != name and name[:1] != b"." and time[:1] + time[9:10] == b"--" and time[10:].isdigit()
+
+
+def _is_whole(folder: int, name: bytes, copy: Copy) -> bool:
+    """Whether the file holds this mail, of this sender, to the end: one of a crashed machine may not."""
     flags = posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
     try:
         fd = posix.open(name, flags, dir_fd=folder)
     except OSError:
         return False
     try:
-        head = posix.pread(fd, 1 << 20, 0)
-        at = head.find(b"\n" + ORIGINAL)
-        end = head.find(b"\n", at + 1)
-        said = head[at + 1 : end]
-        return at > 0 and said == _original(mail) and posix.fstat(fd).st_size == end + 1 + mail.raw.size
-    finally:
-        posix.close(fd)
-
-
-def _keep_record(folder: int, name: bytes, entry: "Entry", envelope: "Envelope") -> None:
-    """Put the record beside the mail; the recipients of one that is there already are kept."""
-    from amavis_pipe.record import to_json
-
-    known = _read_record(folder, name + RECORD)
-    merged = known or {**entry, "quarantine_id": name.decode(), "envelope": envelope_in(envelope)}
-    if known:
-        there = known["envelope"]["recipients"]
-        there += [one for one in envelope_in(envelope)["recipients"] if one not in there]
-    temporary = b".%s.%d%s" % (name, posix.getpid(), RECORD)
-    try:
-        _write(folder, temporary, (to_json(merged).encode() + b"\n",), ())
-        posix.rename(temporary, name + RECORD, src_dir_fd=folder, dst_dir_fd=folder)
-    finally:
-        _unlink(folder, temporary)  # there only if it could not be renamed
-
-
-def _read_record(folder: int, name: bytes) -> "Entry | None":
-    """The record of that name, or None if there is none that could be understood."""
-    try:
-        fd = posix.open(name, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW, dir_fd=folder)
+        head = head_of(fd)
+        ours = head.split(b"\n", 2)[1:2] == [_sender(copy.envelope)]
+        ours = ours and head.endswith(b"\n" + _original(copy.mail) + b"\n")
+        return ours and posix.fstat(fd).st_size == len(head) + copy.mail.raw.size
     except OSError:
-        return None
-    try:
-        import json
-
-        found = json.loads(posix.read(fd, LARGEST_RECORD))
-        found["envelope"]["recipients"] += []
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    finally:
-        posix.close(fd)
-    kept: Entry = found
-    return kept
-
-
-def _write(folder: int, name: bytes, head: "Iterable[bytes]", chunks: "Iterable[bytes]") -> None:
-    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
-    fd = posix.open(name, flags, 0o600, dir_fd=folder)
-    try:
-        write_all(fd, iter(head))
-        write_all(fd, iter(chunks))
-        posix.fsync(fd)
+        return False
     finally:
         posix.close(fd)
 
 
-def _append(mail: "Mail", envelope: "Envelope", label: str, alert: str, path: bytes) -> str:
-    """Append to the mailbox file; what was there is left if that fails."""
-    name = name_of(label, mail, envelope)
-    flags = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
-    fd = posix.open(path, flags, 0o600)
+def _is_there(folder: int, name: bytes) -> bool:
     try:
-        _require_ours(fd)
-        flock(fd, LOCK_EX)
-        before = posix.fstat(fd).st_size
-        posix.lseek(fd, before, 0)
-        stamp = strftime("%a %b %d %H:%M:%S %Y", gmtime()).encode()
-        head = b"From MAILER-DAEMON " + stamp + b"\n" + b"\n".join(lines(mail, envelope, alert, name)) + b"\n"
-        try:
-            write_all(fd, iter((head,)))
-            write_all(fd, mboxrd(mail.raw.chunks()))
-            write_all(fd, iter((b"\n\n",)))
-            posix.fsync(fd)
-        except (OSError, SpoolTrouble):
-            posix.ftruncate(fd, before)
-            raise
-    finally:
-        posix.close(fd)
-    return name.decode()
-
-
-def _unlink(folder: int, name: bytes) -> None:
-    try:
-        posix.unlink(name, dir_fd=folder)
-    except OSError:
-        pass
+        posix.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

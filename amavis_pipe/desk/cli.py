@@ -331,6 +331,203 @@ def cache_clear(config: bytes | None) -> int:
     return command.clear(config)
 
 
+@commands.command(short_help="Say all that is known of a mail.")
+@_config
+@click.argument("what", metavar="ID|MESSAGE-ID|FILE")
+@_JSON
+def explain(config: bytes | None, what: str, as_json: bool) -> int:
+    """Say what a mail was made of, what was found in it, by whom, what was done, and why.
+
+    A mail is named by its queue id, by its Message-ID, or by the SHA-256 of it or of one of its parts. A
+    file is examined now, and then the journal is asked for the same content.
+
+    Status: 0, 2 if nothing is known of it.
+    """
+    from amavis_pipe.desk import explain as command
+
+    return command.run(config, os.fsencode(what), as_json)
+
+
+@commands.command(short_help="Count mails, findings, senders, times.")
+@_config
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="",
+    help="A date, a time, or 24h, 7d, 2w ago; default: 7d before --until.",
+)
+@click.option("--until", metavar="TIME", default="", help="Likewise; default: now.")
+@click.option(
+    "--by", type=click.Choice(["hour", "day", "week"]), default="day", help="Periods; default: day."
+)
+@click.option(
+    "--top", type=click.IntRange(1, 200), default=10, metavar="N", help="Rows of a list; default: 10."
+)
+@click.option("--text", "form", flag_value="text", help="Plain text, on a terminal, too; for cron.")
+@click.option("--json", "form", flag_value="json", help="One line of JSON.")
+@click.option("--csv", "form", flag_value="csv", help="A row for each number.")
+@click.option("--html", "page", metavar="FILE", help='Write a page with charts; "-" is standard output.')
+def report(
+    config: bytes | None, since: str, until: str, by: str, top: int, form: str | None, page: str | None
+) -> int:
+    """Report how mail flowed, what was found, who sends most, how long scanners took.
+
+    Times are local, and taken to whole hours. Counted is what prune has folded into the history, and what
+    the journal has beyond.
+
+    Status: 0, 2 if the journal can't be read.
+    """
+    from amavis_pipe.desk import report as command
+
+    if form and page:
+        raise click.UsageError(f"--html and --{form} exclude each other")
+    if page == "":
+        raise click.BadParameter("wants the name of a file", param_hint="--html")
+    file = os.path.abspath(os.fsencode(page)) if page and page != "-" else os.fsencode(page or "")
+    return command.run(config, since, until, by, form or "", file or None, top)
+
+
+@commands.group(short_help="List, show, release or remove mail held back.")
+@_config
+def quarantine(_: bytes | None) -> None:
+    """List, show, release or remove mail that is held back.
+
+    An ID is a mail's name, or any end or part of it that no other one has: its queue id, say.
+    """
+
+
+def _time(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    """A time of the past, as names have it."""
+    from amavis_pipe.desk.held import listing
+
+    if not value:
+        return ""
+    try:
+        return listing.moment(value, listing.now())
+    except (ValueError, OverflowError):
+        raise click.BadParameter("wants 2026-11-25, 2026-11-25T07:30 (UTC), or 3d, 12h, 30m") from None
+
+
+def _addresses(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Addresses in bytes; nothing in them that no address has."""
+    for value in values:
+        if not value or len(value) > 1000 or any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise click.BadParameter("wants an address")
+    return tuple(os.fsencode(value) for value in values)
+
+
+_IDS = click.argument("ids", nargs=-1, required=True, metavar="ID...")
+_POSTFIX = click.option("--postfix-config", metavar="DIR", help="Folder of the Postfix that takes the mail.")
+
+
+def _folder(path: str | None) -> bytes:
+    return os.path.abspath(os.fsencode(path)) if path else b""
+
+
+@quarantine.command("list")
+@_config
+@click.option("--category", metavar="NAME", default="", help="Kept as infected, banned, unchecked, ...")
+@click.option("--since", metavar="TIME", callback=_time, help="Kept then or later: 2026-11-25, 3d, 12h.")
+@click.option("--until", metavar="TIME", callback=_time, help="Kept before.")
+@click.option("--sender", metavar="PATTERN", default="", help="A part of the sender's address, or a pattern.")
+@click.option("--recipient", metavar="PATTERN", default="", help="The same of some recipient's.")
+@click.option("--name", metavar="PATTERN", default="", help="The same of what was found.")
+@_JSON
+def quarantine_list(config: bytes | None, as_json: bool, **wanted: str) -> int:
+    """List the mail that is held back, in all places that the settings name, oldest first.
+
+    Status: 0, 2 if some place can't be read.
+    """
+    from amavis_pipe.desk.held import listing
+
+    return listing.run(config, listing.Wanted(**wanted), as_json)
+
+
+@quarantine.command("show")
+@_config
+@click.argument("word", metavar="ID")
+@click.option("--header", "what", flag_value="header", help="The header alone.")
+@click.option("--parts", "what", flag_value="parts", help="What it is made of, and what was found where.")
+@click.option("--raw", "what", flag_value="raw", help="The mail as it came, byte for byte.")
+@click.option("--force", is_flag=True, help="--raw to a terminal, too.")
+def quarantine_show(config: bytes | None, word: str, what: str | None, force: bool) -> int:
+    """Show a mail that is held back, without decoding anything; a terminal is safe with it.
+
+    Status: 0, 2 if there is no such mail, or it can't be read.
+    """
+    from amavis_pipe.desk.held import show as command
+
+    return command.run(config, word, what or "", force)
+
+
+@quarantine.command("release")
+@_config
+@_IDS
+@click.option("--to", metavar="ADDRESS", multiple=True, callback=_addresses, help="Send it there instead.")
+@click.option("--again", is_flag=True, help="To those, too, who were sent it before.")
+@_POSTFIX
+def quarantine_release(
+    config: bytes | None, ids: tuple[str, ...], to: tuple[bytes, ...], again: bool, postfix_config: str | None
+) -> int:
+    """Send mail on that was held back, byte for byte, with its own envelope, past the filter.
+
+    Status: 0 released, 1 some recipients were refused or left out, 2 something was not released.
+    """
+    from amavis_pipe.desk.held import release as command
+
+    return command.run(config, ids, command.Order(to, again), _folder(postfix_config))
+
+
+@quarantine.command("delete")
+@_config
+@_IDS
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+def quarantine_delete(config: bytes | None, ids: tuple[str, ...], yes: bool) -> int:
+    """Remove mail that is held back, for good. Asks first on a terminal.
+
+    Status: 0 removed, 2 something was not.
+    """
+    from amavis_pipe.desk.held import remove as command
+
+    return command.run(config, ids, yes)
+
+
+@quarantine.command("rescan")
+@_config
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.option("--all", "everything", is_flag=True, help="All mail that is held back.")
+@click.option("--release-clean", is_flag=True, help="Release what is clean now.")
+@_POSTFIX
+@_JSON
+def quarantine_rescan(
+    config: bytes | None,
+    ids: tuple[str, ...],
+    everything: bool,
+    release_clean: bool,
+    postfix_config: str | None,
+    as_json: bool,
+) -> int:
+    """Examine mail that is held back with today's scanners, and say what would be done with it now.
+
+    Status: 0 all clean, 1 something was found, 2 something could not be examined, or not released.
+    """
+    from amavis_pipe.desk.held import rescan as command
+
+    if bool(ids) == everything:
+        raise click.UsageError("wants either IDs or --all")
+    return command.run(config, ids, as_json, release_clean, _folder(postfix_config))
+
+
+@quarantine.command("prune")
+@_config
+@click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")
+def quarantine_prune(config: bytes | None, verbose: bool) -> int:
+    """Remove what is older than quarantine.days, or beyond quarantine.size or quarantine.count."""
+    from amavis_pipe.desk import prune as command
+
+    return command.run(config, verbose, only="quarantine")
+
+
 @commands.command(short_help="Remove what is old; for cron.")
 @_config
 @click.option("-v", "--verbose", is_flag=True, help="Say what was removed.")

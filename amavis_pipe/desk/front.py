@@ -7,7 +7,21 @@ from io import TextIOWrapper
 from amavis_pipe.arguments import UsageError, parse
 from amavis_pipe.model import AmavisPipeError
 
-COMMANDS = frozenset(("cache", "check", "config", "formats", "prune", "scan", "scanners", "signatures"))
+COMMANDS = frozenset(
+    (
+        "cache",
+        "check",
+        "config",
+        "explain",
+        "formats",
+        "prune",
+        "quarantine",
+        "report",
+        "scan",
+        "scanners",
+        "signatures",
+    )
+)
 ASKED_FOR_HELP = frozenset(("--help", "-h", "--version"))
 COMPLETION = "_AMAVIS_PIPE_COMPLETE"
 

@@ -1,19 +1,13 @@
-"""How many mails the cache answered, counted from the journal's records (record.schema.json).
+"""How many mails the cache answered, by what is counted of the journal's records (history.count)."""
 
-Lines are read one by one, and never more than LONGEST bytes of one; what is torn, or no record, is
-skipped, as the journal promises to its readers.
-"""
+from time import time
+from typing import NamedTuple
 
-import json
-import os
-from collections.abc import Iterator
-from time import gmtime, strftime
-from typing import BinaryIO, NamedTuple
+from amavis_pipe import history
+from amavis_pipe.model import Trouble
 
-from amavis_pipe.desk import store
-
-LONGEST = 16 << 20
-"""Bytes of a line; a record of the most parts that the limits allow is smaller."""
+DAY = 86400
+KEYS = ("hit", "parts", "miss")
 
 
 class Hits(NamedTuple):
@@ -25,40 +19,12 @@ class Hits(NamedTuple):
 
 
 def count(journal: bytes, since: float) -> Hits | None:
-    """The hits in the journal's files from the day of `since` (seconds) on; None if there is no such file."""
-    first = strftime("%Y-%m-%d", gmtime(since))
-    mails = facts = parts = days = 0
+    """The hits in the journal from the day of `since` (seconds) on; None if nothing is known of them."""
+    start, end = int(since) // DAY * DAY, int(time()) // DAY * DAY + DAY
     try:
-        with store.opened(journal) as folder:
-            for kept in store.files(folder):
-                if store.RECORDS.fullmatch(kept.name) and kept.name[:10] >= first:
-                    days += 1
-                    for hit, known in _read(kept):
-                        mails, facts, parts = mails + 1, facts + hit, parts + (known and not hit)
-    except OSError:
+        sums = history.load(journal.rpartition(b"/")[0], start, end, addresses=False).sums
+    except Trouble:
         return None
-    return Hits(mails, facts, parts) if days else None
-
-
-def _read(kept: store.Kept) -> Iterator[tuple[bool, bool]]:
-    """For each record of a file: whether it was a hit, and whether all of its scanners' answers were."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(kept.name, flags, dir_fd=kept.folder), "rb") as file:
-        for line in _lines(file):
-            try:
-                record = json.loads(line)
-                hit = record["cache"] == "hit"
-                answers = [scanner["cached"] is True for scanner in record["scanners"]]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue
-            yield hit, bool(answers) and all(answers)
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The whole lines that are not too long."""
-    whole = True
-    while line := file.readline(LONGEST):
-        ends = line.endswith(b"\n")
-        if whole and ends:
-            yield line
-        whole = ends
+    hit, parts, miss = (sums["cache", key].number if ("cache", key) in sums else 0 for key in KEYS)
+    mails = hit + parts + miss
+    return Hits(mails, hit, parts) if mails else None

@@ -9,15 +9,15 @@ CLEAR = "\r\x1b[K"
 
 
 @contextmanager
-def bar(total: int, label: str) -> Iterator[Callable[[], None]]:
-    """Gives a function to be called for each of the `total` steps."""
+def bar(total: int, label: str) -> Iterator[Callable[..., None]]:
+    """Gives a function to be called for each of the `total` steps, or with a number of them."""
     if total < 2 or not sys.stderr.isatty():
         yield _nothing
         return
     import click
 
     with click.progressbar(length=total, label=label, file=sys.stderr) as shown:
-        yield lambda: shown.update(1)
+        yield lambda steps=1: shown.update(steps)
 
 
 def clear() -> None:
@@ -26,5 +26,5 @@ def clear() -> None:
         print(end=CLEAR, file=sys.stderr, flush=True)
 
 
-def _nothing() -> None:
+def _nothing(_: int = 1) -> None:
     """Shows nothing."""

@@ -1,8 +1,9 @@
 """The command `prune`: removes what is old or too much below the state folder, while mail flows.
 
-No locks are held and none is waited for: every file is whole or temporary, and only temporaries older
-than an hour are taken, so nothing that a filter is using goes away. A removed cache entry is a miss.
-Silent unless something is wrong, as cron wants it.
+No lock is waited for that a filter takes: every file is whole or temporary, and only temporaries older than
+an hour are taken, so nothing that a filter is using goes away. A removed cache entry is a miss. What goes of
+mail that is held back is said in held/bounds.py; the journal is folded into the history (amavis_pipe.history)
+before its old days go, and digests are sent of it. Silent unless something is wrong, as cron wants it.
 """
 
 import fcntl
@@ -11,22 +12,28 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from time import gmtime, strftime, time
+from functools import partial
+from time import time
 
-from amavis_pipe.desk import progress, site, store
+from amavis_pipe import history
+from amavis_pipe.desk import digest, progress, site, store
+from amavis_pipe.desk.held import bounds
+from amavis_pipe.desk.held.bounds import LEFTOVER
+from amavis_pipe.desk.held.places import places
 from amavis_pipe.desk.table import amount, counted
-from amavis_pipe.model import SpoolTrouble
-from amavis_pipe.quarantine import folder_of
+from amavis_pipe.model import SpoolTrouble, Trouble
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import readable
 
-LEFTOVER = 3600
-"""Seconds after which a temporary file must be a crash's: a filter is killed long before."""
 DEEPEST = 50
-_QUARANTINED = re.compile(r"[a-z-]+-\d{8}-\d{6}-[0-9a-f]{12}")
+STEPS = 100
+"""Of the progress bar, for each stage."""
+JOURNAL_SIZE = 1 << 30
+"""Bytes of journal and history that are kept if the settings don't say."""
 _TEMPORARY = re.compile(r"(?:settings|rules)-[0-9a-f]+\.\d+")
 
-Files = Callable[[], Iterator[store.Kept]]
+Work = Callable[[], tuple[int, int]]
+"""Removes something; how many files, and their bytes."""
 
 
 def run(config: bytes | None, verbose: bool, only: str = "") -> int:
@@ -49,41 +56,59 @@ class Pruning:
         self._verbose = verbose
         self._troubles = 0
         self._now = time()
+        self._step: Callable[..., None] = lambda _: None
+        self._shown = 0
 
     def run(self, only: str) -> int:
         """Do all stages, or the one named."""
-        stages = {
-            "cache": (self._state + b"/cache", self._cache),
-            "journal": (self._state + b"/journal", self._journal),
-            "quarantine": (
-                folder_of(self._settings.state, self._settings.values["quarantine.place"]),
-                self._quarantine,
-            ),
-            "work": (self._state + b"/work", self._work),
-            "state": (self._state, self._temporaries),
-        }
-        chosen = {name: stage for name, stage in stages.items() if only in ("", name)}
-        with progress.bar(len(chosen), "pruning") as step:
-            for name, (folder, work) in chosen.items():
-                if folder:
-                    self._stage(name, folder, work)
-                step()
+        stages = [
+            ("cache", self._state + b"/cache", self._cache),
+            ("journal", self._state + b"/journal", self._journal),
+            ("work", self._state + b"/work", self._work),
+            ("state", self._state, self._temporaries),
+        ]
+        chosen: list[tuple[str, bytes, Work]] = [
+            (name, folder, partial(_in_folder, folder, work))
+            for name, folder, work in stages
+            if only in ("", name)
+        ]
+        if only in ("", "quarantine"):
+            chosen[2:2] = self._quarantine()
+        with progress.bar(len(chosen) * STEPS, "pruning") as self._step:
+            if not only:
+                self._digest()  # before days of the journal go
+            for name, folder, work in chosen:
+                self._shown = 0
+                self._stage(name, folder, work)
+                self._step(STEPS - self._shown)
         return 2 if self._troubles else 0
 
-    def _stage(self, name: str, folder: bytes, work: Callable[[int], tuple[int, int]]) -> None:
+    def _stage(self, name: str, folder: bytes, work: Work) -> None:
         try:
-            with store.opened(folder) as fd:
-                number, size = work(fd)
+            number, size = work()
         except FileNotFoundError:
             return  # nothing was kept there yet
-        except OSError as error:
+        except (OSError, Trouble) as error:
             self._troubles += 1
             progress.clear()
-            print(f"amavis-pipe: prune: {store.said(error, folder)}", file=sys.stderr)
+            said = store.said(error, folder) if isinstance(error, OSError) else str(error)
+            print(f"amavis-pipe: prune: {said}", file=sys.stderr)
             return
         if self._verbose:
             progress.clear()
             print(f"{name}: {counted(number, 'file')} removed, {amount(size)}")
+
+    def _quarantine(self) -> list[tuple[str, bytes, Work]]:
+        """A stage for each place where mail is held back."""
+        limits = bounds.of(self._settings.values, self._now)
+        return [
+            (
+                "quarantine" if number == 0 else f"quarantine {place.shown}",
+                place.path,
+                partial(bounds.prune, place, limits),
+            )
+            for number, place in enumerate(places(self._settings))
+        ]
 
     def _cache(self, folder: int) -> tuple[int, int]:
         """Generations bound themselves: what goes is what was last written long ago, or is too large now."""
@@ -101,25 +126,35 @@ class Pruning:
 
         return _remove(old())
 
-    def _quarantine(self, folder: int) -> tuple[int, int]:
-        values = self._settings.values
-        return self._by_age_and_size(
-            lambda: store.files(folder),
-            lambda kept: _QUARANTINED.fullmatch(kept.name) is not None,
-            values["quarantine.days"],
-            values["quarantine.size"],
-            lambda kept: kept.name.startswith(".") and _QUARANTINED.match(kept.name, 1) is not None,
-        )
+    def _digest(self) -> None:
+        """Send the digests that are due; it says itself what it can't."""
+        if digest.run(self._settings, self._now, quiet=not self._verbose):
+            self._troubles += 1
 
-    def _journal(self, folder: int) -> tuple[int, int]:
-        """Files of whole days are removed, by the day in their names."""
-        days = self._settings.journal_days
-        oldest = strftime("%Y-%m-%d", gmtime(self._now - days * 86400))
-        return _remove(
-            kept
-            for kept in store.files(folder)
-            if store.RECORDS.fullmatch(kept.name) and (kept.name[:10] < oldest or not days)
-        )
+    def _journal(self, _: int) -> tuple[int, int]:
+        """What is new is folded, closed days are packed, whole days go by the day in their names."""
+        values = self._settings.values
+        size = values.get("journal.size", JOURNAL_SIZE)
+        step = self._part_of(history.waiting(self._state))
+        folded = history.fold(self._state, self._settings.journal_days, size, step)
+        if self._verbose and (folded.records or folded.torn or folded.packed):
+            progress.clear()
+            torn = f", {counted(folded.torn, 'torn line')} skipped" if folded.torn else ""
+            print(f"history: {counted(folded.records, 'record')} folded{torn}, {folded.packed} packed")
+        return folded.removed, folded.freed
+
+    def _part_of(self, total: int) -> Callable[[int], None]:
+        """Moves the bar within a stage: told of so many of `total` that are done."""
+        done = 0
+
+        def step(more: int) -> None:
+            nonlocal done
+            done += more
+            due = min(STEPS, done * STEPS // max(1, total))
+            self._step(due - self._shown)
+            self._shown = due
+
+        return step
 
     def _work(self, folder: int) -> tuple[int, int]:
         """Files and folders that no filter holds a lock on."""
@@ -132,44 +167,13 @@ class Pruning:
             if _TEMPORARY.fullmatch(kept.name) and self._is_leftover(kept)
         )
 
-    def _by_age_and_size(
-        self,
-        files: Files,
-        ours: Callable[[store.Kept], bool],
-        days: int,
-        most: int,
-        temporary: Callable[[store.Kept], bool],
-    ) -> tuple[int, int]:
-        """Remove of `ours` those older than `days`, then the oldest until `most` bytes are left."""
-        start = self._now - days * 86400
-        sizes: dict[int, int] = {}
-        for kept in files():
-            if ours(kept) and kept.time >= start:
-                sizes[int(kept.time)] = sizes.get(int(kept.time), 0) + kept.size
-        start = max(start, cutoff(sizes, most))
-
-        def old() -> Iterator[store.Kept]:
-            for kept in files():
-                if ours(kept):
-                    if kept.time < start:
-                        yield kept
-                elif temporary(kept) and self._is_leftover(kept):
-                    yield kept
-
-        return _remove(old())
-
     def _is_leftover(self, kept: store.Kept) -> bool:
         return kept.time < self._now - LEFTOVER
 
 
-def cutoff(sizes: dict[int, int], most: int) -> float:
-    """The time before which files must go for the rest to be at most `most` bytes; bytes by second."""
-    total = 0
-    for second in sorted(sizes, reverse=True):
-        total += sizes[second]
-        if total > most:
-            return second + 1
-    return 0
+def _in_folder(folder: bytes, work: Callable[[int], tuple[int, int]]) -> tuple[int, int]:
+    with store.opened(folder) as fd:
+        return work(fd)
 
 
 def _remove(chosen: Iterator[store.Kept]) -> tuple[int, int]:

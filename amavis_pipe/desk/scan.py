@@ -48,7 +48,7 @@ def run(paths: list[bytes], config: bytes | None, reading: str, as_json: bool, u
     told = Told(as_json)
     with progress.bar(inputs.total, "scanning") as step:
         for found in inputs:
-            told.add(found.path, *_examined(found, here, reading))
+            told.add(found.path, *examined(found, here, reading))
             step()
     return told.end()
 
@@ -91,7 +91,7 @@ class Told:
         return 2 if self._failed else 1 if found else 0
 
 
-def _examined(found: Opened, here: site.Site, reading: str) -> tuple[str, str]:
+def examined(found: Opened, here: site.Site, reading: str) -> tuple[str, str]:
     """The record of a file and "", or "" and why there is none. Closes its descriptor."""
     if found.fd < 0:
         return "", found.trouble

@@ -10,8 +10,9 @@ import pytest
 
 from amavis_pipe.cache import Cache, digest
 from amavis_pipe.desk import hits, prune, store
-from amavis_pipe.desk.prune import Pruning, cutoff
+from amavis_pipe.desk.prune import Pruning
 from amavis_pipe.desk.table import amount
+from amavis_pipe.history import lines
 
 DAY, HOUR = 86400, 3600
 MAIL = "virus-20260101-000000-0123456789ab"
@@ -272,15 +273,6 @@ class TestSafety:
         assert run() == 0
 
 
-@pytest.mark.parametrize(
-    ("sizes", "most", "expect"),
-    [({}, 0, 0), ({5: 10}, 10, 0), ({5: 10}, 9, 6), ({5: 10, 6: 10, 7: 10}, 20, 6), ({5: 1, 9: 30}, 20, 10)],
-    ids=["none", "fits", "too large", "oldest goes", "newest too large"],
-)
-def test_the_cutoff_leaves_at_most_the_size(sizes, most, expect):
-    assert cutoff(sizes, most) == expect
-
-
 class TestCommand:
     def test_it_is_silent_and_does_it_as_the_folders_owner(self, desk):
         put(desk.state / "cache/previous", 8 * DAY)
@@ -398,8 +390,8 @@ class TestCacheCommands:
         assert told_by(desk)["hits"] == "1 of 2 mails in 7 days (50 %)"
 
     def test_a_line_that_is_too_long_is_skipped_whole(self, desk, monkeypatch):
-        monkeypatch.setattr(hits, "LONGEST", 200)
-        path = journal(desk, 0, record("hit"), "x" * 450 + record("hit"), record("hit"))
+        monkeypatch.setattr(lines, "LONGEST", 200)
+        path = journal(desk, 0, record("hit"), "x" * 450, record("hit"))
         os.chown(path, os.geteuid(), -1)
         assert hits.count(os.fsencode(path.parent), 0) == (2, 2, 0)
 

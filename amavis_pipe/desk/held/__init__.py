@@ -1,0 +1,1 @@
+"""The commands `quarantine …`: what is held back, looked at, released, removed."""
