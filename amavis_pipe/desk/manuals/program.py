@@ -29,6 +29,13 @@ EXAMPLES = (
         "Settings from those of amavisd-new:",
         "amavis-pipe config import amavisd.conf --output amavis-pipe.toml",
     ),
+    ("Why a mail was treated as it was:", "amavis-pipe explain message.eml"),
+    (
+        "What would happen to a mail with a virus for this recipient, and which line says so:",
+        "amavis-pipe config test --recipient b@example.org --category infected",
+    ),
+    ("The last week, as text:", "amavis-pipe report --since 7d --text"),
+    ("What was kept back:", "amavis-pipe quarantine list"),
     ("After a false positive:", "amavis-pipe cache forget Eicar-Signature"),
     ("What cron does:", "amavis-pipe prune"),
 )
