@@ -5,6 +5,6 @@ assigned   tokens in, the variables that the file sets out; nothing of Perl is e
 lookups    what amavisd's lookup tables say of an address
 carried    which of our options stands for which variable
 known      the plain ones, and those that nothing stands for
-rules, scanners, banned, banks  those that are more than one value
+rules, senders, scanners, banned, banks  those that are more than one value
 written    the settings as TOML, with the lines that they come from
 """

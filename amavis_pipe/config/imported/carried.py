@@ -11,6 +11,8 @@ from amavis_pipe.config.imported.plain import Wrong, plain
 from amavis_pipe.config.imported.result import BY_KEY, Result
 from amavis_pipe.config.imported.rules import Rules
 from amavis_pipe.config.imported.scanners import Scanners
+from amavis_pipe.config.imported.senders import Senders
+from amavis_pipe.config.imported.tables import Tables
 from amavis_pipe.config.imported.values import Given, Pattern, Patterns, Ref, Unknown, Value, find_unknown
 
 _BY_AMAVIS = {
@@ -29,7 +31,8 @@ class Carrier:
         self._assigned = assigned
         self._found = found
         self.result = Result()
-        self._rules = Rules(assigned, self.result, files)
+        self._tables = Tables(assigned, self.result, files)
+        self._rules = Rules(self._tables)
 
     def carry(self) -> Result:
         """The whole result."""
@@ -38,6 +41,7 @@ class Carrier:
         for name, given in list(self._assigned.variables.items()):
             self._plain(name, given)
         self._rules.carry()
+        Senders(self._tables).carry()
         Scanners(self.result, self._found).carry(
             self._assigned.get("@av_scanners"), self._assigned.get("@av_scanners_backup")
         )

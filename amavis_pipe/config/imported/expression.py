@@ -11,8 +11,17 @@ What is more than that is Unknown, or CannotTell where nothing of the statement 
 import re
 
 from amavis_pipe.config.imported.perl import Token
-from amavis_pipe.config.imported.reckoned import Variables, interpolated, joined, number, ranged, reckoned
-from amavis_pipe.config.imported.values import FileMap, Flat, Pattern, Patterns, Ref, Unknown, Value
+from amavis_pipe.config.imported.reckoned import (
+    Variables,
+    interpolated,
+    joined,
+    number,
+    paired,
+    patterns,
+    ranged,
+    reckoned,
+)
+from amavis_pipe.config.imported.values import FileMap, Flat, Pattern, Ref, Unknown, Value
 
 DEEPEST = 40
 _CONSTANTS: dict[str, Value] = {
@@ -245,28 +254,3 @@ class Expression:
             return []
         self._at += 1
         return self._many(")")
-
-
-def paired(values: list[Value]) -> Value:
-    """The hash of keys and values in turn."""
-    if len(values) % 2:
-        return Unknown("a hash with a key and no value")
-    return {
-        str(key) if isinstance(key, (str, int, float)) else "": value
-        for key, value in zip(values[::2], values[1::2], strict=True)
-    }
-
-
-def patterns(values: list[Value]) -> Value:
-    """What new_RE makes: each value an expression, or a list of one and what its match means."""
-    pairs: list[tuple[Pattern, Value]] = []
-    for value in values:
-        if isinstance(value, Pattern):
-            pairs.append((value, 1))
-        elif isinstance(value, list) and len(value) == 2 and isinstance(value[0], Pattern):
-            pairs.append((value[0], value[1]))
-        elif isinstance(value, Unknown):
-            return value
-        else:
-            return Unknown("new_RE with something that is no expression")
-    return Patterns(tuple(pairs))

@@ -1,9 +1,9 @@
-"""Texts with variables in them, numbers and sums, as Perl reads them; Unknown where that can't be told."""
+"""Texts with variables in them, numbers, sums, hashes, as Perl reads them; else Unknown."""
 
 import re
 from typing import Protocol
 
-from amavis_pipe.config.imported.values import Flat, Unknown, Value
+from amavis_pipe.config.imported.values import Flat, Pattern, Patterns, Unknown, Value
 
 LONGEST_RANGE = 10_000
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "a": "\a", "f": "\f", "b": "\b"}
@@ -100,3 +100,28 @@ def joined(left: Value, right: Value) -> Value:
     if not isinstance(left, (str, int, float)) or not isinstance(right, (str, int, float)):
         return Unknown("it joins something that is no text")
     return f"{left}{right}"
+
+
+def paired(values: list[Value]) -> Value:
+    """The hash of keys and values in turn."""
+    if len(values) % 2:
+        return Unknown("a hash with a key and no value")
+    return {
+        str(key) if isinstance(key, (str, int, float)) else "": value
+        for key, value in zip(values[::2], values[1::2], strict=True)
+    }
+
+
+def patterns(values: list[Value]) -> Value:
+    """What new_RE makes: each value an expression, or a list of one and what its match means."""
+    pairs: list[tuple[Pattern, Value]] = []
+    for value in values:
+        if isinstance(value, Pattern):
+            pairs.append((value, 1))
+        elif isinstance(value, list) and len(value) == 2 and isinstance(value[0], Pattern):
+            pairs.append((value[0], value[1]))
+        elif isinstance(value, Unknown):
+            return value
+        else:
+            return Unknown("new_RE with something that is no expression")
+    return Patterns(tuple(pairs))

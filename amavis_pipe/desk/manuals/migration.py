@@ -1,7 +1,8 @@
 """The table of docs/migration-table.rst: amavisd-new's variables, and what stands for them here."""
 
 from amavis_pipe.config.imported import known
-from amavis_pipe.config.imported.rules import BYPASS, LOVERS, SENDERS
+from amavis_pipe.config.imported.rules import BYPASS, LOVERS
+from amavis_pipe.config.imported.senders import SENDERS
 from amavis_pipe.config.schema import OPTIONS
 from amavis_pipe.desk.manuals.rst import table
 
