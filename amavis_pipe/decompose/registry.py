@@ -108,12 +108,23 @@ def versions() -> tuple[str, ...]:
 def watched() -> tuple[str, ...]:
     """The files outside this package that decoders use: their size and time are part of that key too.
 
-    Of what is missing, all the places where it might turn up. The interpreter and the libraries that
-    its own modules use are among them.
+    Of what is missing, the folders where it might turn up: one look at a folder tells of all that comes into
+    it, where a look at each place took half of what a mail's key costs. The interpreter and the libraries
+    that its own modules use are among them.
     """
     found = ((need.path(), need.places()) for need in _needs())
-    files = [file for path, places in found for file in ((path,) if path else places)]
-    return (*files, *_interpreter())
+    files = [file for path, places in found for file in ((path,) if path else map(_folder_of, places))]
+    return tuple(dict.fromkeys((*files, *_interpreter())))
+
+
+def _folder_of(place: str) -> str:
+    """The deepest folder on the way to a place that is there: it changes when the place comes into being."""
+    from os.path import dirname, isdir
+
+    folder = dirname(place)
+    while not isdir(folder):
+        folder = dirname(folder)
+    return folder
 
 
 def folders() -> tuple[str, ...]:

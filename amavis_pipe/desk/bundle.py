@@ -80,10 +80,30 @@ def _name(root: Path, path: Path) -> str:
     return ".".join(part for part in inside.parts if part != "__init__")
 
 
+class _Bare(ast.NodeTransformer):
+    """Takes annotations away: nobody asks for them at run time, and making them costs a tenth of a start."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        self.generic_visit(node)
+        plain = ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
+        return ast.copy_location(plain, node)
+
+
 def _compiled(root: Path, path: Path) -> bytes:
+    """The module's code, less docstrings and annotations."""
     flags = __future__.annotations.compiler_flag
     name = str(path.relative_to(root))
-    return marshal.dumps(compile(path.read_bytes(), name, "exec", flags, dont_inherit=True, optimize=2))
+    tree = ast.fix_missing_locations(_Bare().visit(ast.parse(path.read_bytes())))
+    return marshal.dumps(compile(tree, name, "exec", flags, dont_inherit=True, optimize=2))
 
 
 def _needs(name: str, files: dict[str, Path]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What holds for every format: a new one is tested here as soon as archives.SAMPLES knows it."""
 
 import hashlib
+import os
 import random
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from amavis_pipe.decompose import libmagic, registry
 from amavis_pipe.decompose.formats.unknown import LIBMAGIC
 from amavis_pipe.kinds import detect
+from amavis_pipe.settings import identity
 from amavis_pipe.spool import PAGE
 
 FORMATS = sorted(archives.SAMPLES)
@@ -106,7 +108,20 @@ def test_the_table_for_people_shows_what_is_there():
 
 def test_the_key_of_facts_knows_the_library(no_libarchive):
     assert "libarchive missing" in registry.versions()
-    assert "/nowhere/libarchive.so.13" in registry.watched()
+    assert "/" in registry.watched()  # the deepest that there is of /nowhere
+
+
+@pytest.mark.parametrize("made", ["lib.so", "a/lib.so", "a/b/lib.so"])
+def test_a_missing_library_that_comes_is_seen_by_the_folder_that_is_watched(tmp_path, made):
+    place = tmp_path / made
+    if made == "a/b/lib.so":
+        (tmp_path / "a").mkdir()
+    folder = registry._folder_of(str(place))
+    os.utime(folder, (1, 1))  # the clock of a file system is coarse
+    before = identity(folder.encode())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"")
+    assert identity(folder.encode()) != before
 
 
 def test_a_library_that_comes_or_goes_changes_the_key_of_facts(monkeypatch):
