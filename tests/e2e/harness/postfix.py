@@ -44,7 +44,9 @@ alias_maps =
 alias_database =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
+# tests say by XCLIENT who they are: somebody of a network for documentation
+mynetworks = 127.0.0.0/8, 192.0.2.0/24, [2001:db8::]/32
+smtpd_authorized_xclient_hosts = 127.0.0.1
 relayhost = [127.0.0.1]:{sink}
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_peername_lookup = no
@@ -174,9 +176,10 @@ class Postfix:
         helo: bytes = smtp.CLIENT,
         parameters: bytes = b"",
         port: int = 0,
+        xclient: bytes = b"",
     ) -> str:
         """Send a mail by SMTP, to `port` or the door; its queue id."""
-        return smtp.send(port or self.port, sender, recipients, mail, helo, parameters)
+        return smtp.send(port or self.port, sender, recipients, mail, helo, parameters, xclient)
 
     def submit(self, sender: str, recipient: str, mail: bytes, user: str) -> None:
         """Hand a mail to sendmail(1), as a local program of `user` does."""

@@ -126,11 +126,15 @@ class Site:
     def configure(
         self, scanner: dict[str, Any] | None = None, row: dict[str, Any] | None = None, **values: Any
     ) -> None:
-        """Write the settings: clamd behind the relay, another scanner's row, and what is given by section."""
+        """Write the settings: clamd behind the relay, another scanner's row, and what is given by name.
+
+        A dict is a section, a list of dicts are tables such as [[recipient]], anything else an option.
+        """
         known = {"name": "clamd", "at": str(self.relay.path), "conf": str(self.clamd.conf), "timeout": 20}
         known |= scanner or {}
+        tables = {key: value for key, value in values.items() if _are_tables(value)}
         top = {"state": str(self.state), "forward": self.reentry} | {
-            key: value for key, value in values.items() if not isinstance(value, dict)
+            key: value for key, value in values.items() if not isinstance(value, dict) and key not in tables
         }
         sections = {"cache": {"settle_minutes": 0}} | {
             key: value for key, value in values.items() if isinstance(value, dict)
@@ -138,8 +142,12 @@ class Site:
         lines = _toml(top)
         for name, section in sections.items():
             lines += [f"[{name}]", *_toml(section)]
-        for table in (known, row):
-            lines += ["[[scanner]]", *_toml(table)] if table else []
+        for name, table in (
+            ("scanner", known),
+            ("scanner", row),
+            *((name, one) for name, several in tables.items() for one in several),
+        ):
+            lines += [f"[[{name}]]", *_toml(table)] if table else []
         self.write_settings("\n".join([*lines, ""]).encode())
 
     def write_settings(self, content: bytes) -> None:
@@ -157,9 +165,10 @@ class Site:
         recipients: tuple[bytes, ...] = (BOB,),
         helo: bytes = smtp.CLIENT,
         parameters: bytes = b"",
+        xclient: bytes = b"",
     ) -> str:
         """Send a mail to the front door; its queue id."""
-        return self.postfix.send(sender, recipients, mail, helo, parameters)
+        return self.postfix.send(sender, recipients, mail, helo, parameters, xclient=xclient)
 
     def finished(self) -> list[Arrived]:
         """What has arrived when no mail is left anywhere in Postfix."""
@@ -210,7 +219,27 @@ class Site:
 
     def quarantined(self) -> list[bytes]:
         """What is in quarantine, one file each."""
-        return [path.read_bytes() for path in sorted((self.state / "quarantine").iterdir())]
+        paths = (self.state / "quarantine").glob("[0-9a-f][0-9a-f]/*")
+        return [path.read_bytes() for path in sorted(paths) if path.suffix != ".json"]
+
+    def kept(self) -> list[dict[str, Any]]:
+        """The records that lie beside what is in quarantine."""
+        paths = (self.state / "quarantine").glob("[0-9a-f][0-9a-f]/*.json")
+        return [json.loads(path.read_text()) for path in sorted(paths)]
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the product as the filter's user does."""
+        return subprocess.run(
+            [self.program, "--config", self.settings, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "LANG": "C"},
+        )
 
     @contextlib.contextmanager
     def broken(self, path: Path, content: bytes | None, mode: int = 0o755) -> Iterator[None]:
@@ -245,6 +274,10 @@ class Site:
             shutil.copytree(Path(found.origin).parent, self.package / name, ignore=cache)
         subprocess.run(["/bin/chmod", "-R", "u=rwX,go=rX", str(self.package)], check=True)
         subprocess.run([PYTHON, "-I", "-S", "-m", "compileall", "-q", str(self.package)], check=True)
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _toml(values: dict[str, Any]) -> list[str]:

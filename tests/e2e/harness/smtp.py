@@ -43,10 +43,11 @@ def send(
     mail: bytes,
     helo: bytes = CLIENT,
     parameters: bytes = b"",
+    xclient: bytes = b"",
 ) -> str:
     """Send a mail with CRLF line ends, dots stuffed and nothing else done to it; its queue id.
 
-    `parameters` stand behind MAIL FROM.
+    `parameters` stand behind MAIL FROM; `xclient` is said of the client: "ADDR=192.0.2.7 LOGIN=erin".
     """
     assert mail.endswith(b"\r\n")
     with socket.create_connection((HOST, port), PATIENCE) as connection, connection.makefile("rb") as replies:
@@ -63,6 +64,9 @@ def send(
 
         say(b"", b"220")
         say(b"EHLO " + helo, b"250")
+        if xclient:  # the session begins anew, as that of whoever this is
+            say(b"XCLIENT " + xclient, b"220")
+            say(b"EHLO " + helo, b"250")
         say(b"MAIL FROM:<%s> %s" % (sender, parameters), b"250")
         for address in recipients:
             say(b"RCPT TO:<%s>" % address, b"250")
