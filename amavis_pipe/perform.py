@@ -227,7 +227,9 @@ class Actor:
             from amavis_pipe import notices
 
             kept = places.get(verdict.place, "")
-            self.told += notices.send(self, mail, envelope, verdict, facts, kept, self._settings)
+            self.told += notices.send(
+                self, mail, envelope, verdict, facts, kept, self._settings, decision.findings
+            )
 
     def notify(self, text: bytes, recipients: tuple[bytes, ...], most: float = 3600) -> None:
         """Send a message of our own, under the null sender; ForwardTrouble if that is not possible now."""

@@ -27,6 +27,7 @@ SELDOM = (
     "guesses.py",
     "html.py",
     "ical.py",
+    "keeping.py",
     "lines.py",
     "mapping.py",
     "mbox.py",
