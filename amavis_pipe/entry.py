@@ -115,7 +115,8 @@ class Filter:
             from amavis_pipe.spam import consult
 
             consultation = consult.begin(mail, self._envelope, site, until, kept)
-        examination = examine(mail, site, kept, until, consultation.jobs if consultation else ())
+        looked = site if policy.is_scanned(self._envelope, site) else site.without_scanners()
+        examination = examine(mail, looked, kept, until, consultation.jobs if consultation else ())
         scores = consultation.scored(examination.facts, site) if consultation else None
         examination.times["read"] = (read - self._begun) * 1000
         decision = policy.decide(examination.facts, self._envelope, site, mail, scores)

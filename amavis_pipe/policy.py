@@ -197,6 +197,15 @@ def judged(
     return verdict
 
 
+def is_scanned(envelope: "Envelope", settings: "Settings") -> bool:
+    """Whether viruses are looked for: not if every recipient is spared that check."""
+    if not settings.rules:
+        return "infected" not in settings.profile.get("bypass")
+    from amavis_pipe import rules
+
+    return any("infected" not in profile.get("bypass") for profile, _ in rules.profiles(envelope, settings))
+
+
 def names_of(findings: list[Finding]) -> str:
     """The findings' names, each once, the first few: "Eicar-Signature, Clam.Exe"."""
     names = list(dict.fromkeys(finding.name for finding in findings))

@@ -37,8 +37,11 @@ def run(found: Arguments) -> int:
     until = monotonic() + here.settings.scan_seconds
     asked = consult.begin(mail, envelope, here.settings, until, here.cache)
 
+    scanned = policy.is_scanned(envelope, here.settings)
+    looked = here.settings if scanned else here.settings.without_scanners()
+
     def look() -> Examination:
-        return examine(mail, here.settings, here.cache, until, asked.jobs if asked else ())
+        return examine(mail, looked, here.cache, until, asked.jobs if asked else ())
 
     made, decision = judged("stdin", mail.raw, look, envelope, here, begun, mail, asked)
     if b"json" in found.switches:

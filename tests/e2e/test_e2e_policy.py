@@ -21,7 +21,9 @@ CAROL, DAVE, ERIN = b"carol@site.example", b"dave@site.example", b"erin@site.exa
 FRANK = b"frank@other.example"
 VAULT = b"vault@site.example"
 WORDS = b"words of the body that nobody is to read again"
-PROGRAM = mails.multipart(mails.text(WORDS), mails.attachment(b"x.exe", b"no program\n"), subject=b"a program")
+PROGRAM = mails.multipart(
+    mails.text(WORDS), mails.attachment(b"x.exe", b"no program\n"), subject=b"a program"
+)
 VIRUS = mails.multipart(mails.text(WORDS), mails.attachment(b"e.com", EICAR), subject=b"a virus")
 LOCKED = mails.multipart(
     mails.text(WORDS),
@@ -278,7 +280,8 @@ def test_what_was_done_before_one_group_was_put_off_is_not_done_again(site: Site
     try:
         queue_id = site.send(PROGRAM, recipients=ALL)
         wait_for(
-            lambda: [one["queue_name"] for one in site.postfix.queue()] == ["deferred"], "only the deferred mail"
+            lambda: [one["queue_name"] for one in site.postfix.queue()] == ["deferred"],
+            "only the deferred mail",
         )
         assert len(site.quarantined()) == 1
     finally:
@@ -289,7 +292,9 @@ def test_what_was_done_before_one_group_was_put_off_is_not_done_again(site: Site
 
 def test_two_recipients_who_become_one_by_the_extension_get_one_copy(site: Site) -> None:
     site.configure(**refusing_a_part("banned", "tag", extension="banned"))
-    site.send(PROGRAM, recipients=(b"bob+work@site.example", b"bob+home@site.example", b'"b o+b"@site.example'))
+    site.send(
+        PROGRAM, recipients=(b"bob+work@site.example", b"bob+home@site.example", b'"b o+b"@site.example')
+    )
     assert served(site.finished()) == [b'"b o+b"@site.example', b"bob+banned@site.example"]
 
 

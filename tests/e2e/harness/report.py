@@ -49,6 +49,4 @@ def report_of(arrived: Arrived, sender: bytes) -> Report:
     assert fields["Reporting-MTA"].startswith("dns; ")
     assert parsedate_to_datetime(fields["Arrival-Date"]).tzinfo is not None
     assert recipients
-    return Report(
-        words.get_content(), fields, recipients, (returned.get_content_type(), returned.as_bytes())
-    )
+    return Report(words.get_content(), fields, recipients, (returned.get_content_type(), returned.as_bytes()))

@@ -1,0 +1,76 @@
+"""The filter form by the site's rules: what each gets, and what nobody is asked for."""
+
+import json
+
+import pytest
+
+from amavis_pipe.scan.builtin import eicar
+
+HEAD = b"From: a@example.org\nSubject: hello\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n\n"
+MAIL = HEAD + b"hello\n"
+INFECTED = HEAD + eicar() + b"\n"
+LINE = b"X-Virus-Scanned: by amavis-pipe\n"
+SPARED = '[[recipient]]\nmatch = "spared@example.org"\nbypass = ["infected"]\n'
+AWAY = '["x"]'
+ROW = '[[scanner]]\nname = "x"\nvia = "clamd"\nat = "/nowhere/clamd.ctl"\nretry = 0\n'
+
+
+@pytest.mark.parametrize(
+    ("recipients", "status"),
+    [(("spared@example.org",), 0), (("spared@example.org", "other@example.org"), 75)],
+    ids=["all spared", "one is not"],
+)
+def test_where_nobody_wants_viruses_looked_for_no_scanner_is_asked(site, recipients, status):
+    site.configure(ROW + SPARED, scanners=AWAY)
+    assert site.filter(INFECTED, "a@example.org", *recipients).status == status
+    assert site.forwarded() == ([INFECTED] if status == 0 else [])
+
+
+def test_what_was_found_for_those_who_are_spared_is_no_answer_for_others(site):
+    site.configure(SPARED)
+    assert site.filter(INFECTED, "a@example.org", "spared@example.org").out == b"passed clean\n"
+    assert site.filter(INFECTED).out.startswith(b"discarded infected")
+    assert site.filter(INFECTED, "a@example.org", "spared@example.org").out == b"passed clean\n"
+    assert site.forwarded() == [INFECTED, INFECTED]
+
+
+def test_recipients_of_one_mail_fare_by_their_own_rules_and_the_record_says_so(site):
+    site.configure(SPARED)
+    done = site.filter(INFECTED, "a@example.org", "spared@example.org", "other@example.org")
+    assert (done.status, done.out) == (0, b"passed to some clean\n")
+    assert site.forwarded() == [INFECTED]
+    (line,) = site.records()
+    record = json.loads(line)
+    assert [(one["action"], one["recipients"]) for one in record["actions"]] == [
+        ("discard", ["other@example.org"]),
+        ("pass", ["spared@example.org"]),
+    ]
+    assert record["verdict"] == "infected"
+    assert len(record["quarantined"]) == 1
+
+
+def test_a_changed_map_counts_at_once(site):
+    vips = site.folder / "vips"
+    vips.write_text("nobody@example.org\n")
+    site.configure(
+        f'[[recipient]]\nmatch = "{vips}"\ninfected.action = "pass"\ninfected.quarantine = false\n'
+    )
+    assert site.filter(INFECTED).out.startswith(b"discarded infected")
+    vips.write_text("b@example.org\n")
+    assert site.filter(INFECTED).out.startswith(b"passed infected")
+    vips.unlink()
+    assert site.filter(INFECTED).status == 75
+
+
+def test_a_banned_name_and_a_faulty_header_are_found_in_a_mail_that_is_remembered(site):
+    attached = (
+        b'From: a@example.org\nSubject: x\nSubject: y\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\n'
+        b"--b\n\nhi\n--b\nContent-Type: application/octet-stream; name=x.exe\n\nMZ\n--b--\n"
+    )
+    assert site.filter(attached).out == b"passed clean\n"
+    site.configure('banned_rules = ["executables"]\n[banned]\naction = "tag"\n[bad-header]\naction = "tag"\n')
+    done = site.filter(attached)
+    assert done.out.startswith(b"passed banned executables:x.exe")
+    record = json.loads(site.records()[-1])
+    assert record["cache"] == "hit"
+    assert {found["grade"] for found in record["findings"]} == {"banned", "bad-header"}
