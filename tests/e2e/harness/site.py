@@ -29,7 +29,7 @@ SETUP = CHECKOUT / "contrib/postfix/setup"
 PYTHON = "/usr/bin/python3"
 USER = f"vscan{os.getpid()}"
 """Made, and removed, by the set-up script; of this test run alone."""
-THIRD_PARTY = ("click",)
+THIRD_PARTY = ("click", "jinja2", "markupsafe")
 ALICE, BOB = b"alice@sender.example", b"bob@site.example"
 
 
