@@ -24,7 +24,7 @@ WORDS = b"words of the body that nobody is to read again"
 PROGRAM = mails.multipart(
     mails.text(WORDS), mails.attachment(b"x.exe", b"no program\n"), subject=b"a program"
 )
-VIRUS = mails.multipart(mails.text(WORDS), mails.attachment(b"e.com", EICAR), subject=b"a virus")
+VIRUS = mails.multipart(mails.text(WORDS), mails.attachment(b"e.txt", EICAR), subject=b"a virus")
 LOCKED = mails.multipart(
     mails.text(WORDS),
     mails.attachment(b"locked.zip", mails.encrypted_zip(b"a.txt", b"nothing", b"zq7-told-elsewhere")),
@@ -63,12 +63,17 @@ def served(arrived: list[Arrived], sender: bytes = ALICE) -> list[bytes]:
     return sorted(address for one in arrived if one.sender == sender for address in one.recipients)
 
 
-def queue_of(mail: bytes) -> bytes:
+def kept_for(record: dict[str, Any]) -> list[bytes]:
+    """The recipients for whom a mail is in quarantine."""
+    return sorted(address.encode() for address in record["envelope"]["recipients"])
+
+
+def with_lf(mail: bytes) -> bytes:
     """The mail as the filter got it, less Postfix's field: with LF."""
     return mail.replace(b"\r\n", b"\n")
 
 
-def refusing_a_part(category: str, action: str, **more: Any) -> dict[str, Any]:
+def settings_for(category: str, action: str, **more: Any) -> dict[str, Any]:
     """Settings for one action on one category."""
     return {**BANNING, category: {"action": action, "quarantine": True, **more}}
 
@@ -91,7 +96,7 @@ def test_passed_mail_arrives_whole_below_an_alert(
     site: Site, category: str, recipients: tuple[bytes, ...]
 ) -> None:
     mail, found = CASES[category]
-    site.configure(**refusing_a_part(category, "pass", subject_tag="[no]", headers=["X-No: no"]))
+    site.configure(**settings_for(category, "pass", subject_tag="[no]", headers=["X-No: no"]))
     site.send(mail, recipients=recipients)
     arrived = site.finished()
     assert served(arrived) == sorted(recipients)
@@ -103,7 +108,7 @@ def test_passed_mail_arrives_whole_below_an_alert(
             b"X-Quarantine-ID: <%s>" % record["quarantine_id"].encode(),
         ]
         assert below(one) == mail
-    assert record["envelope"]["recipients"] == [address.decode() for address in recipients]
+    assert kept_for(record) == sorted(recipients)
 
 
 @RECIPIENTS
@@ -113,7 +118,7 @@ def test_tagged_mail_bears_the_marks_of_its_category_and_is_whole_below(
 ) -> None:
     mail, found = CASES[category]
     wanted = {"subject_tag": "[look]", "extension": "odd", "headers": ["X-Look: twice", "X-Odd: yes"]}
-    site.configure(**refusing_a_part(category, "tag", **wanted))
+    site.configure(**settings_for(category, "tag", **wanted))
     site.send(mail, recipients=recipients)
     arrived = site.finished()
     # the extension is for local recipients: another site might not know what to do with it
@@ -132,11 +137,11 @@ def test_deferred_mail_stays_with_postfix_and_arrives_once_when_the_settings_all
     site: Site, category: str, recipients: tuple[bytes, ...]
 ) -> None:
     mail, found = CASES[category]
-    site.configure(**refusing_a_part(category, "defer"))
+    site.configure(**settings_for(category, "defer"))
     site.send(mail, recipients=recipients)
     assert f"held back by policy: {category} {found}" in site.deferred()
     assert site.quarantined() == []
-    site.configure(**refusing_a_part(category, "pass"))
+    site.configure(**settings_for(category, "pass"))
     arrived = site.retried()
     assert served(arrived) == sorted(recipients)
     assert all(below(one) == mail for one in arrived)
@@ -149,7 +154,7 @@ def test_bounced_mail_is_reported_to_its_sender_alone_and_never_a_virus_with_it(
     site: Site, category: str, recipients: tuple[bytes, ...]
 ) -> None:
     mail, found = CASES[category]
-    site.configure(**refusing_a_part(category, "bounce"))
+    site.configure(**settings_for(category, "bounce"))
     site.send(mail, recipients=recipients)
     (arrived,) = site.finished()
     report = report_of(arrived, ALICE)
@@ -171,17 +176,15 @@ def test_discarded_mail_reaches_nobody_and_is_kept_once_for_all(
     site: Site, category: str, recipients: tuple[bytes, ...]
 ) -> None:
     mail, found = CASES[category]
-    site.configure(**refusing_a_part(category, "discard"))
+    site.configure(**settings_for(category, "discard"))
     queue_id = site.send(mail, recipients=recipients)
     assert site.finished() == []
     (kept,) = site.quarantined()
-    assert kept.endswith(queue_of(mail))
+    assert kept.endswith(with_lf(mail))
     (record,) = site.kept()
     assert (record["id"], record["label"]) == (queue_id, category)
-    assert record["envelope"] == {
-        "sender": ALICE.decode(),
-        "recipients": [address.decode() for address in recipients],
-    }
+    assert record["envelope"]["sender"] == ALICE.decode()
+    assert kept_for(record) == sorted(recipients)
     assert f"discarded {category} {found}" in site.postfix.log()
 
 
@@ -212,9 +215,9 @@ def fared_each_its_own_way(site: Site, arrived: list[Arrived], queue_id: str) ->
     (returned,) = [one for one in arrived if one.sender == b""]
     told_of_carol(returned, queue_id)
     (kept,) = site.quarantined()
-    assert kept.endswith(queue_of(PROGRAM))
+    assert kept.endswith(with_lf(PROGRAM))
     (record,) = site.kept()
-    assert sorted(record["envelope"]["recipients"]) == [one.decode() for one in (BOB, CAROL, DAVE)]
+    assert kept_for(record) == [BOB, CAROL, DAVE]
 
 
 def told_of_carol(returned: Arrived, queue_id: str) -> Report:
@@ -291,7 +294,7 @@ def test_what_was_done_before_one_group_was_put_off_is_not_done_again(site: Site
 
 
 def test_two_recipients_who_become_one_by_the_extension_get_one_copy(site: Site) -> None:
-    site.configure(**refusing_a_part("banned", "tag", extension="banned"))
+    site.configure(**settings_for("banned", "tag", extension="banned"))
     site.send(
         PROGRAM, recipients=(b"bob+work@site.example", b"bob+home@site.example", b'"b o+b"@site.example')
     )
@@ -320,7 +323,7 @@ def test_who_cannot_want_a_report_gets_none_and_the_others_get_the_mail(
 ) -> None:
     """For bounces = "mixed", Bob gets the mail; for "own", nobody does."""
     rules = [for_one(BOB, bypass=["banned"])] if bounces == "mixed" else []
-    site.configure(**refusing_a_part("banned", "bounce"), bounces=bounces, recipient=rules)
+    site.configure(**settings_for("banned", "bounce"), bounces=bounces, recipient=rules)
     mail = with_fields(PROGRAM, fields)
     site.send(mail, sender, (BOB, CAROL))
     arrived = site.finished()
@@ -330,7 +333,7 @@ def test_who_cannot_want_a_report_gets_none_and_the_others_get_the_mail(
 
 
 def test_postfix_sends_no_report_of_a_refused_mail_without_a_sender(site: Site) -> None:
-    site.configure(**refusing_a_part("banned", "bounce"))
+    site.configure(**settings_for("banned", "bounce"))
     site.send(PROGRAM, b"")
     assert site.finished() == []
     assert len(site.quarantined()) == 1
@@ -338,14 +341,14 @@ def test_postfix_sends_no_report_of_a_refused_mail_without_a_sender(site: Site) 
 
 @pytest.mark.parametrize(("name", "told"), [("*EICAR*", 0), ("*other*", 1)], ids=["forging", "honest"])
 def test_a_virus_that_forges_senders_is_not_reported_to_them(site: Site, name: str, told: int) -> None:
-    site.configure(**refusing_a_part("infected", "bounce", forging=[name]))
+    site.configure(**settings_for("infected", "bounce", forging=[name]))
     site.send(VIRUS)
     assert len(site.finished()) == told
     assert len(site.quarantined()) == 1
 
 
 def test_with_bounces_own_no_content_goes_back_whatever_was_refused(site: Site) -> None:
-    site.configure(**refusing_a_part("banned", "bounce"), bounces="own")
+    site.configure(**settings_for("banned", "bounce"), bounces="own")
     queue_id = site.send(PROGRAM, recipients=(CAROL,))
     (arrived,) = site.finished()
     told_of_carol(arrived, queue_id)
@@ -382,7 +385,6 @@ def test_a_rule_for_a_sender_is_for_no_other(site: Site) -> None:
 CLIENTS = {
     "own network": (b"ADDR=192.0.2.7", True),
     "another network": (b"ADDR=192.0.2.129", False),
-    "own network by IPv6": (b"ADDR=IPV6:2001:db8::7", True),
     "user": (b"ADDR=192.0.2.129 LOGIN=erin", True),
     "another user": (b"ADDR=192.0.2.129 LOGIN=mallory", False),
     "a user of a like name": (b"ADDR=192.0.2.129 LOGIN=Erin", False),
@@ -391,7 +393,7 @@ CLIENTS = {
 
 @pytest.mark.parametrize(("xclient", "is_ours"), CLIENTS.values(), ids=CLIENTS)
 def test_a_rule_for_a_network_or_a_user_is_for_no_other(site: Site, xclient: bytes, is_ours: bool) -> None:
-    rule = {"match": ["192.0.2.0/25", "2001:db8::/64", "user:erin"], "banned.action": "pass"}
+    rule = {"match": ["192.0.2.0/25", "user:erin"], "banned.action": "pass"}
     site.configure(**BANNING, client=[rule])
     site.send(PROGRAM, xclient=xclient)
     assert served(site.finished()) == ([BOB] if is_ours else [])
@@ -463,7 +465,7 @@ def test_who_bypasses_the_virus_check_gets_mail_that_does_not_say_it_was_scanned
     assert marks(arrived) == []
     assert below(arrived) == VIRUS
     (record,) = site.kept()
-    assert record["envelope"]["recipients"] == [CAROL.decode()]
+    assert kept_for(record) == [CAROL]
 
 
 def test_a_lover_of_viruses_gets_them_marked_and_others_do_not(site: Site) -> None:
@@ -581,9 +583,9 @@ def test_each_category_is_kept_at_its_own_place(site: Site, places: Path) -> Non
         (kept,) = (path for path in (places / name).glob("??/*") if path.suffix != ".json")
         assert kept.name.startswith(prefix)
         assert kept.stat().st_mode & 0o777 == 0o600
-        assert kept.read_bytes().endswith(queue_of(mail))
+        assert kept.read_bytes().endswith(with_lf(mail))
     (kept_here,) = site.quarantined()
-    assert kept_here.endswith(queue_of(LOCKED))
+    assert kept_here.endswith(with_lf(LOCKED))
 
 
 def test_a_place_that_is_not_there_defers_mail_until_it_is(site: Site, places: Path) -> None:
@@ -609,13 +611,14 @@ def test_a_mailbox_file_takes_one_mail_after_another_and_gives_them_back_whole(
     site.send(tricky, recipients=(BOB, CAROL))
     assert site.finished() == []
     assert path.stat().st_mode & 0o777 == 0o600
-    messages = {message["Subject"]: message for message in mailbox.mbox(path)}
+    with contextlib.closing(mailbox.mbox(path)) as box:
+        messages = {message["Subject"]: message for message in box}
     assert set(messages) == {"a virus", "tricky"}
     assert messages["tricky"].get_all("X-Envelope-To") == ["<bob@site.example>", "<carol@site.example>"]
     assert messages["a virus"]["X-Quarantine-ID"].startswith("<virus-")
     content = path.read_bytes()
     plain = re.sub(rb"(?m)^>(>*From )", rb"\1", content)
-    assert all(queue_of(mail) in plain for mail in (VIRUS, tricky))
+    assert all(with_lf(mail) in plain for mail in (VIRUS, tricky))
 
 
 def test_a_copy_for_an_address_goes_there_past_the_filter(site: Site) -> None:
@@ -630,7 +633,7 @@ def test_a_copy_for_an_address_goes_there_past_the_filter(site: Site) -> None:
         b"X-Envelope-From: <%s>" % ALICE,
         b"X-Envelope-To: <%s>" % BOB,
         b"X-Envelope-To: <%s>" % CAROL,
-        b"X-Amavis-Alert: infected " + EICAR_NAME.encode(),
+        b"X-Amavis-Alert: INFECTED " + EICAR_NAME.encode(),
     ]
     assert len(site.journal()) == 1
 

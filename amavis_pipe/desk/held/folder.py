@@ -69,13 +69,13 @@ class FolderCopy(Copy):
     def original(self, work: bytes) -> Iterator[Blob]:
         known = self.known()
         if known.trouble:
-            raise SpoolTrouble(f"{self.name}: {known.trouble}")
+            raise SpoolTrouble(known.trouble)
         with self._folder() as folder, self._open(folder) as fd:
             os.lseek(fd, len(kept.head_of(fd)), os.SEEK_SET)
             blob = intake.take(fd, work)
         try:
             if (blob.size, blob.sha256()) != (known.size, known.sha256):
-                raise SpoolTrouble(f"{self.name}: damaged: its bytes are not those that were kept")
+                raise SpoolTrouble("damaged: its bytes are not those that were kept")
             yield blob
         finally:
             if blob.fd >= 0:

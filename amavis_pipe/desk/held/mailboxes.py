@@ -104,12 +104,12 @@ class MailboxCopy(Copy):
             extent = self._found(view)
             known = _known(extent, [])
             if known.trouble:
-                raise SpoolTrouble(f"{self.name}: {known.trouble}")
+                raise SpoolTrouble(known.trouble)
             spool = Store(work)
             blob = spool.put(_cut(mailbox.original(_chunks(view, extent.body, extent.end)), known.size))
         try:
             if (blob.size, blob.sha256()) != (known.size, known.sha256):
-                raise SpoolTrouble(f"{self.name}: damaged: its bytes are not those that were kept")
+                raise SpoolTrouble("damaged: its bytes are not those that were kept")
             yield blob
         finally:
             if spool.arena >= 0:

@@ -45,7 +45,7 @@ alias_database =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 # tests say by XCLIENT who they are: somebody of a network for documentation
-mynetworks = 127.0.0.0/8, 192.0.2.0/24, [2001:db8::]/32
+mynetworks = 127.0.0.0/8, 192.0.2.0/24
 smtpd_authorized_xclient_hosts = 127.0.0.1
 relayhost = [127.0.0.1]:{sink}
 smtpd_relay_restrictions = permit_mynetworks, reject
