@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from stand_in import desk_site
 from stand_in.clamd import Clamd
@@ -11,6 +12,19 @@ from stand_in.clamd import Clamd
 from amavis_pipe import settings as hot_settings
 from amavis_pipe.config import load
 from amavis_pipe.settings import Settings
+
+hypothesis.settings.register_profile("no clock", deadline=None)
+hypothesis.settings.load_profile("no clock")
+
+LOGGING = ("test_desk_scanners.py",)
+"""Files of tests that listen at /dev/log, besides the end-to-end ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread over processes by file; all that has the machine's one log socket to itself in one of them."""
+    for item in items:
+        name = "log" if "e2e" in item.path.parts or item.path.name in LOGGING else item.path.name
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as settings_of_tests
 from hypothesis import strategies as st
 
 from amavis_pipe import settings
@@ -186,7 +185,6 @@ def test_every_option_refuses_what_has_another_type(option):
     assert refused >= 5
 
 
-@settings_of_tests(deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

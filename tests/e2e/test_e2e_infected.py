@@ -186,12 +186,15 @@ def test_a_decoder_that_crashes_keeps_the_mail_back_and_says_so(site: Site) -> N
     mail = mails.with_attachment(b"a.zip", mails.zipped("a.txt", SECRET))
     with site.broken(site.package / "amavis_pipe/decompose/formats/zip.py", crash, 0o644):
         site.send(mail)
-        (notice,) = site.finished()
-    assert (notice.sender, sorted(notice.recipients)) == (b"", [b"admin@site.example", BOB])
+        notices = site.finished()
+    assert sorted((notice.sender, notice.recipients) for notice in notices) == [
+        (b"", (b"admin@site.example",)),
+        (b"", (BOB,)),
+    ]
     (kept,) = site.quarantined()
     assert kept.endswith(mail.replace(b"\r\n", b"\n"))
     name = kept.partition(b"X-Quarantine-ID: <")[2].partition(b">")[0]
-    assert name in notice.data
+    assert all(name in notice.data for notice in notices)
     (record,) = site.journal()
     assert record["verdict"] == "unchecked"
     assert {"crash:zip"} <= {found["name"] for found in record["findings"]}

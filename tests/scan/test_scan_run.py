@@ -1,6 +1,7 @@
 """A program is run within bounds, and parts as files can be read by whom they are for."""
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -51,10 +52,14 @@ def test_what_does_not_end_is_ended_with_all_that_it_started(text):
 
 
 def test_what_it_left_behind_is_ended(tmp_path):
-    status, _ = shell(f"sleep 1000 >/dev/null 2>&1 & echo $! > {tmp_path}/pid")
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    status, _ = shell(f"exec 3>{tmp_path}/held; sleep 1000 >/dev/null 2>&1 &")
     assert status == 0
-    left = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
-    assert not left.exists() or left.read_text().rpartition(")")[2].split()[0] in "ZX"
+    ended = select.poll()
+    ended.register(held, 0)
+    assert ended.poll(30_000) == [(held, select.POLLHUP)]  # nobody holds the other end any more
+    os.close(held)
 
 
 def test_what_can_not_be_started_is_an_error():
