@@ -589,14 +589,15 @@ def test_each_category_is_kept_at_its_own_place(site: Site, places: Path) -> Non
 
 
 def test_a_place_that_is_not_there_defers_mail_until_it_is(site: Site, places: Path) -> None:
-    site.configure(infected={"quarantine": str(places / "viruses")})
+    """Where the folder that is to hold it is missing, as with a disk that is not mounted."""
+    site.configure(infected={"quarantine": str(places / "disk/viruses")})
     site.send(VIRUS)
     assert "mail could not be checked" in site.deferred()
-    assert any("kept/viruses: No such file" in line for line in site.syslog.lines)
-    (places / "viruses").mkdir(mode=0o700)
-    shutil.chown(places / "viruses", USER, USER)
+    assert any("kept/disk/viruses: No such file" in line for line in site.syslog.lines)
+    (places / "disk").mkdir(mode=0o700)
+    shutil.chown(places / "disk", USER, USER)
     assert site.retried() == []
-    assert len(list((places / "viruses").glob("??/virus-*.json"))) == 1
+    assert len(list((places / "disk/viruses").glob("??/virus-*.json"))) == 1
 
 
 def test_a_mailbox_file_takes_one_mail_after_another_and_gives_them_back_whole(

@@ -280,5 +280,10 @@ def _are_tables(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
-def _toml(values: dict[str, Any]) -> list[str]:
-    return [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+def _toml(values: dict[str, Any], prefix: str = "") -> list[str]:
+    """One line for each value; of a table in it, one for each of its own: `spam.tag = 4.0`."""
+    lines = []
+    for key, value in values.items():
+        name = prefix + key
+        lines += _toml(value, name + ".") if isinstance(value, dict) else [f"{name} = {json.dumps(value)}"]
+    return lines
