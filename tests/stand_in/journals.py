@@ -90,3 +90,9 @@ def write(folder: Path, number: int, until: float, days: float, seed: int = 1) -
         file.write(line)
     if file:
         file.close()
+
+
+def append(folder: Path, record: dict) -> None:
+    """Append a record to the file of today."""
+    with (folder / strftime("%Y-%m-%d.jsonl", gmtime())).open("ab") as file:
+        file.write(json.dumps(record).encode() + b"\n")
