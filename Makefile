@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench million docs clean
+.PHONY: help try test check e2e fuzz bench profile million docs clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
 	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
+	@echo 'make profile where a run spends itself: instructions by stage (valgrind)'
 	@echo 'make clean   remove what tools left in this folder'
 
 try:
@@ -32,6 +33,9 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
+
+profile:
+	/usr/bin/python3 contrib/bench/stages.py
 
 million:
 	$(PYTHON) contrib/bench/history.py

@@ -9,7 +9,6 @@ takes no text for mail that begins with Content-Type.
 
 import posix
 from _blake2 import blake2b
-from itertools import chain
 
 from amavis_pipe.mime import header
 from amavis_pipe.model import SpoolTrouble
@@ -124,7 +123,12 @@ def canonical_head(view: "View", head: header.Head) -> list[bytes]:
 
 def _introduced(canonical: Blob, folder: bytes) -> Blob:
     """The mail behind a field that clamd knows mail by: an odd first line would hide it."""
-    return Store(folder, memory=2 * SMALL).put(chain((INTRODUCTION,), canonical.chunks()))
+
+    def chunks() -> "Iterator[bytes]":
+        yield INTRODUCTION
+        yield from canonical.chunks()
+
+    return Store(folder, memory=2 * SMALL).put(chunks())
 
 
 def _gathered(fd: int) -> bytes:

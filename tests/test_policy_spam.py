@@ -41,7 +41,9 @@ def test_levels_decide_about_fields_tag_and_action(score, label, action, place, 
     verdict = of(decided(score, spam={"action": "discard", "quarantine": True}), A)
     assert (verdict.label, verdict.action, verdict.place) == (label, action, place)
     wanted = [f"X-Spam-{field}".encode() for field in fields]
-    assert [line.startswith(start) for line, start in zip(verdict.spam, wanted, strict=True)] == [True] * len(fields)
+    assert [line.startswith(start) for line, start in zip(verdict.spam, wanted, strict=True)] == [True] * len(
+        fields
+    )
 
 
 def test_a_mild_action_is_done_from_required_on():
@@ -83,7 +85,10 @@ def test_a_whitelisted_sender_s_mail_is_no_spam_whatever_its_score():
 
 
 def test_a_blacklisted_one_s_is_with_the_whole_action_whatever_its_score():
-    tree = {"spam": {"action": "discard", "quarantine": True}, "sender": [{"match": "x.example", "list": "black"}]}
+    tree = {
+        "spam": {"action": "discard", "quarantine": True},
+        "sender": [{"match": "x.example", "list": "black"}],
+    }
     verdict = of(decided(-5.0, **tree), A)
     assert (verdict.label, verdict.action, verdict.place) == ("spam", "discard", "quarantine")
 
