@@ -116,7 +116,7 @@ class Filter:
 
             consultation = consult.begin(mail, self._envelope, site, until, kept)
         looked = site if policy.is_scanned(self._envelope, site) else site.without_scanners()
-        examination = examine(mail, looked, kept, until, consultation.jobs if consultation else ())
+        examination = examine(mail, looked, kept, until, consultation.jobs if consultation else (), True)
         scores = consultation.scored(examination.facts, site) if consultation else None
         examination.times["read"] = (read - self._begun) * 1000
         decision = policy.decide(examination.facts, self._envelope, site, mail, scores)

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 from amavis_pipe import Room
 from amavis_pipe.cache import digest, digest_of
 from amavis_pipe.inquire import witnesses
-from amavis_pipe.model import Answer, Facts, Finding, Part
+from amavis_pipe.model import Answer, Facts, Finding, Part, Trouble
 from amavis_pipe.settings import identity
 
 TYPE_CHECKING = False
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from amavis_pipe.intake import Mail
     from amavis_pipe.settings import Settings
     from amavis_pipe.spool import Blob
+    from amavis_pipe.tries import Tries
 
 sys.modules[__name__].__class__ = Room
 
 FORMAT = b"facts 2"
 FILE_FORMAT = b"file 2"
+POISON = "poison"
+"""That filters died of it before: a finding."""
 PASSING = ("limit:seconds", "limit:memory", "limit:passwords", "crash:", "poison")
 """Findings that another run may not have: facts with one are not kept."""
 
@@ -51,10 +54,12 @@ def examine(
     cache: "Cache",
     until: float | None = None,
     beside: "Sequence[Callable[[], None]]" = (),
+    guarded: bool = False,
 ) -> Examination:
     """The facts of a mail under these settings; scanners have answered by the monotonic time `until`.
 
-    `beside` is what else takes time: done while scanners are waited for, left undone if none is.
+    `beside` is what else takes time: done while scanners are waited for, left undone if none is. `guarded`
+    leaves out what filters have died in with this mail (tries.py).
 
     Raises ScannerTrouble (a scanner gave no answer), SandboxTrouble, SpoolTrouble. Hostile content
     raises nothing.
@@ -66,7 +71,8 @@ def examine(
 
         return decompose(canonical, settings, memory)
 
-    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache, until, beside)
+    key = mail.key if guarded and settings.poison_tries else b""
+    return _examined((FORMAT, mail.key), mail.scanned, apart, settings, cache, until, beside, key)
 
 
 def examine_file(
@@ -97,11 +103,18 @@ def _examined(
     cache: "Cache",
     until: float | None = None,
     beside: "Sequence[Callable[[], None]]" = (),
+    guarded: bytes = b"",
 ) -> Examination:
-    """The facts that `apart` and the scanners give of a content, unless they are known."""
+    """The facts that `apart` and the scanners give of a content, unless they are known.
+
+    `guarded` is the key under which deaths are counted, or b"".
+    """
     if not settings.rows:  # for those who are spared the virus check: nothing is asked, nothing remembered
         begun = perf_counter()
-        facts = apart(None)
+        tries = _begun(settings, guarded)
+        facts = _taken_apart(apart, None, tries)
+        if tries is not None:
+            tries.end(True)
         return Examination(facts, False, {"decompose": (perf_counter() - begun) * 1000})
     until = monotonic() + settings.scan_seconds if until is None else until
     called = witnesses(settings, cache, until)
@@ -120,17 +133,68 @@ def _examined(
 
     inquiry = Inquiry(settings, cache, called, until, beside)
     begun = perf_counter()
-    facts = apart((cache, context, inquiry.knows))
+    tries = _begun(settings, guarded)
+    facts = _taken_apart(apart, (cache, context, inquiry.knows), tries)
     opened = perf_counter()
-    if mail is not None and facts.bodies and len(keys) > 1:
-        lasting, key, oldest = _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
-    else:
-        lasting, key, oldest = inquiry.ask(mail, facts), 0, 0.0
+
+    def ask() -> tuple[bool, int, float]:
+        if mail is not None and facts.bodies and len(keys) > 1:
+            return _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
+        return inquiry.ask(mail, facts), 0, 0.0
+
+    lasting, key, oldest = _asked(ask, facts, tries)
     if lasting and keys and not any(found.name.startswith(PASSING) for found in facts.findings):
         cache.put(keys[key], _packed(facts), max(oldest, inquiry.oldest))
     scanned = perf_counter()
     times = {"decompose": (opened - begun) * 1000, "scan": (scanned - opened) * 1000}
     return Examination(_allowed(facts, settings), False, times)
+
+
+def _begun(settings: "Settings", key: bytes) -> "Tries | None":
+    """The notes of earlier tries, with one that this one begins; None if nobody counts."""
+    if not key:
+        return None
+    from amavis_pipe.tries import Tries
+
+    tries = Tries(settings.state, key, settings.poison_tries)
+    tries.begin()
+    return tries
+
+
+def _taken_apart(
+    apart: "Callable[[Remembered | None], Facts]", memory: "Remembered | None", tries: "Tries | None"
+) -> Facts:
+    """The facts, by `apart` unless filters have died in that."""
+    if tries is None:
+        return apart(memory)
+    if tries.skipped & tries.DECOMPOSE:
+        return Facts([], [Finding("unchecked", POISON)], [])
+    try:
+        return apart(memory)
+    except Trouble:  # the machine's doing; whatever else it is, is counted as a death
+        tries.end(False)
+        raise
+
+
+def _asked(
+    ask: "Callable[[], tuple[bool, int, float]]", facts: Facts, tries: "Tries | None"
+) -> tuple[bool, int, float]:
+    """What `ask` gives, or that nothing may be remembered, if filters have died in that."""
+    if tries is None:
+        return ask()
+    if tries.skipped & tries.SCAN:
+        facts.findings.append(Finding("unchecked", POISON))
+        tries.end(True)
+        return False, 0, 0.0
+    tries.enter(tries.SCAN)
+    try:
+        answered = ask()
+    except Trouble as trouble:
+        if getattr(trouble, "kind", "") != "slow":  # a scanner that works on it for ever may die of it, too
+            tries.end(False)
+        raise
+    tries.end(True)
+    return answered
 
 
 def _is_alike(settings: "Settings") -> bool:

@@ -179,6 +179,7 @@ class Settings:
         self.notice_sender: bytes = values["notices.sender"]
         self.limits = Limits(*(values["limits." + name] for name in _LIMITS))
         self.hard_seconds: int = values["limits.hard_seconds"]
+        self.poison_tries: int = values["limits.poison_tries"]
         self.scan_seconds = max(self.hard_seconds - RESERVE, self.hard_seconds // 2)
         self.tag: bytes = values["headers.tag"]
         self.line: bytes = values["headers.line"]

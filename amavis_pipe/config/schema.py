@@ -156,6 +156,13 @@ OPTIONS = (
         "$child_timeout",
     ),
     Option(
+        "limits.poison_tries",
+        integer(0, 60),
+        3,
+        "After so many filters have died of a mail, or run out of time, the step that they died in is left "
+        'out, and the mail is unchecked ("poison"); 0 = never.',
+    ),
+    Option(
         "passwords.file",
         FILE,
         "",

@@ -31,7 +31,7 @@ STAGES = {
     "read": "mail = intake.read(0, site.work)",
     "examine": (
         "kept = cache.Cache(site.state + b'/cache', site.cache_days, site.cache_size)\n"
-        "found = examine.examine(mail, site, kept)"
+        "found = examine.examine(mail, site, kept, guarded=True)"
     ),
     "decide": (
         "from amavis_pipe.model import Envelope\n"

@@ -89,6 +89,7 @@ HOT = {
             "spool",
             "subtree",
             "text",
+            "tries",
             "walk",
         ]
     ),

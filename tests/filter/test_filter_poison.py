@@ -1,0 +1,61 @@
+"""A mail that filters die of is not tried for ever: it is kept back unchecked, and people are told."""
+
+import json
+
+import pytest
+
+HEAD = b"From: a@example.org\nSubject: poison\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n\n"
+MAIL, OTHER = HEAD + b"deadly\n", HEAD + b"harmless\n"
+DEATHS = {
+    "decompose": ("dissect.py", "def decompose(", "b'deadly' in canonical.head(4096)"),
+    "scan": ("ask.py", "    def ask(self, mail", "b'deadly' in mail.head(4096)"),
+}
+
+
+def deadly(site, step):
+    """Have a step kill the filter, as a signal would, for one mail."""
+    name, start, when = DEATHS[step]
+    path = site.folder / "amavis_pipe" / name
+    text = path.read_text()
+    assert text.count(start) == 1
+    before, _, rest = text.partition(start)
+    end = rest.index('"""', rest.index('"""') + 3) + 3
+    indent = "        " if step == "scan" else "    "
+    killed = f"\n{indent}if {when}:\n{indent}    import os\n{indent}    os.kill(os.getpid(), 9)\n"
+    path.write_text(before + start + rest[:end] + killed + rest[end:])
+
+
+@pytest.mark.parametrize("step", DEATHS)
+def test_after_three_deaths_it_is_kept_back_and_recipients_and_admin_are_told(site, step):
+    notices = site.folder / "notices"
+    notices.mkdir()
+    notices.chmod(0o777)
+    deadly(site, step)
+    site.configure(f'notify = "file:{notices}"\n[unchecked]\nadmin = "admin@example.org"\n')
+    for number in range(3):
+        assert site.filter(MAIL).status == -9
+        assert site.filter(OTHER + b"%d\n" % number).out == b"passed clean\n"
+    done = site.filter(MAIL)
+    assert done.status == 0
+    assert done.out.startswith(b"discarded unchecked poison, kept as unchecked-")
+    record = json.loads(site.records()[-1])
+    assert [found["name"] for found in record["findings"]] == ["poison"]
+    assert site.filter(OTHER).out == b"passed clean\n"
+
+
+def test_a_scanner_that_is_not_there_makes_no_mail_poison(site):
+    site.configure(
+        '[[scanner]]\nname = "x"\nvia = "clamd"\nat = "/nowhere/clamd.ctl"\nretry = 0\n', scanners='["x"]'
+    )
+    for _ in range(5):
+        assert site.filter(MAIL).status == 75
+    site.configure()
+    assert site.filter(MAIL).out == b"passed clean\n"
+
+
+def test_a_site_may_have_it_tried_for_ever(site):
+    deadly(site, "decompose")
+    site.configure("[limits]\npoison_tries = 0\n")
+    for _ in range(5):
+        assert site.filter(MAIL).status == -9
+        assert site.filter(OTHER).out == b"passed clean\n"
