@@ -3,9 +3,9 @@
 A mail whose examination dies or runs out of time, again and again, would be tried by Postfix for days, hold
 up others, and come back to its sender in the end. So each examination is noted when it begins, with the step
 that it is in, and the note is taken away when it ends, well or by a trouble that is the machine's. A note
-that is still there tells of a death. What died `limits.poison_tries` times in one step, other mail being examined
-meanwhile, is no longer subjected to that step: the mail is *unchecked*, "poison", and goes by policy. Without
-any other mail's success it takes four times as many, for then it may be the machine.
+that is still there tells of a death. What died `limits.poison_tries` times in one step, other mail being
+examined meanwhile, is no longer subjected to that step: the mail is *unchecked*, "poison", and goes by
+policy. Without any other mail's success it takes four times as many, for then it may be the machine.
 
 One file of fixed size, `state/tries`: SLOTS of 32 bytes, the first of which holds the time of the last
 success. A mail's place is by its key; another one in the same place replaces it. Nothing is locked: a race

@@ -5,22 +5,13 @@ switches it on.
 """
 
 from ipaddress import ip_address
-from math import isfinite
 from typing import Any
 
 from amavis_pipe import settings
-from amavis_pipe.config.types import BOOL, FILE, SIZE, Option, Type, choice, integer
+from amavis_pipe.config.types import BOOL, FILE, NUMBER, SIZE, Option, Type, choice, integer
 
 Values = dict[str, Any]
 Files = list[tuple[bytes, "settings.Identity"]]
-
-MOST = 10_000
-
-
-def _float(value: Any) -> float:
-    if type(value) not in (int, float) or not isfinite(value) or not -MOST <= value <= MOST:
-        raise ValueError
-    return float(value)
 
 
 def _at(value: Any) -> tuple[str, ...]:
@@ -56,7 +47,6 @@ def _users(value: Any) -> bool | dict[bytes, bytes]:
     return {address.lower().encode(): name.encode() for address, name in value.items()}
 
 
-FLOAT = Type(f"a number from -{MOST} to {MOST}", _float)
 AT = Type('a socket\'s path or "HOST:PORT" (IPv6 in brackets), a list of such, or ""', _at)
 USERS = Type("true, false, or a table of names by address, domain or .", _users)
 
@@ -111,25 +101,25 @@ OPTIONS = (
     Option(
         "spam.password_file", FILE, "", "File with rspamd's password; readable by the filter's user alone."
     ),
-    Option("spam.tag", FLOAT, 4.0, "Points from which X-Spam fields are added.", "$sa_tag_level_deflt"),
+    Option("spam.tag", NUMBER, 4.0, "Points from which X-Spam fields are added.", "$sa_tag_level_deflt"),
     Option(
         "spam.required",
-        FLOAT,
+        NUMBER,
         6.9,
         "Points from which mail is called spam: X-Spam-Flag, X-Spam-Status: Yes, subject_tag.",
         "$sa_tag2_level_deflt",
     ),
-    Option("spam.kill", FLOAT, 6.9, "Points from which the action is done.", "$sa_kill_level_deflt"),
+    Option("spam.kill", NUMBER, 6.9, "Points from which the action is done.", "$sa_kill_level_deflt"),
     Option(
         "spam.quarantine_cutoff",
-        FLOAT,
+        NUMBER,
         0.0,
         "Points from which no copy is kept any more; 0 = one is always kept.",
         "$sa_quarantine_cutoff_level",
     ),
     Option(
         "spam.notice_cutoff",
-        FLOAT,
+        NUMBER,
         0.0,
         "Points from which nobody is told any more; 0 = always.",
         "$sa_dsn_cutoff_level",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ACTIONS = ("pass", "tag", "defer", "bounce", "discard")
+MOST = 10_000
+"""Of points, either way."""
 SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
@@ -250,7 +252,7 @@ def _delimiter(value: Any) -> bytes:
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not -1000 <= value <= 1000:
+    if type(value) not in (int, float) or not -MOST <= value <= MOST:  # no NaN either
         raise ValueError
     return float(value)
 
@@ -295,7 +297,7 @@ PLACE = Type(
     _place,
 )
 QUARANTINE = Type("true, false, or a place as quarantine.place", _quarantine)
-NUMBER = Type("a number", _number)
+NUMBER = Type(f"a number from -{MOST} to {MOST}", _number)
 ACTION = Type("one of " + ", ".join(ACTIONS), _action)
 TEXT = Type("a text", _text)
 PATTERN = Type("a pattern", _text)

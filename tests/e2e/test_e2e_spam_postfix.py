@@ -304,7 +304,8 @@ def test_over_the_cutoffs_no_copy_is_kept_and_nobody_is_told(
     site: Site, spamassassin: spamd.Spamd, cutoffs: dict[str, float], copies: int, told: int
 ) -> None:
     site.configure(
-        spam=at(spamassassin, action="discard", quarantine=True, admin="admin@site.example", **cutoffs)
+        spam=at(spamassassin, action="discard", quarantine=True, admin="admin@site.example", **cutoffs),
+        notices={"admin": "each"},
     )
     site.send(letter(*SPAM))
     assert [arrived.recipients for arrived in site.finished()] == [(b"admin@site.example",)] * told
