@@ -30,6 +30,7 @@ SECTIONS = {
     "cache": "What is remembered, so that nothing is scanned twice",
     "quarantine": "Where mail goes that is kept back",
     "journal": "One JSON record per mail, without subject or content",
+    "metrics": "Numbers for Prometheus",
     "signatures": "The scanners' signatures and engines: when they are old, and `signatures update`",
     "notices": "Mail of our own: notices and digests",
     **categories.CATEGORIES,
@@ -219,6 +220,7 @@ OPTIONS = (
     Option("quarantine.size", SIZE, "1 GiB", "prune removes the oldest mail above this size."),
     Option("quarantine.count", integer(0, 10**9), 0, "prune removes the oldest mail above so many; 0 = any."),
     Option("journal.days", integer(0, 3650), 30, "prune removes older records; 0 = no journal."),
+    Option("journal.size", SIZE, "1 GiB", "prune removes the oldest records above this size."),
     Option(
         "notices.sender",
         ADDRESS,
@@ -248,6 +250,13 @@ OPTIONS = (
         NAME,
         "en",
         "Folder of templates in it, and below the built-in ones: en, de.",
+    ),
+    Option(
+        "metrics.file",
+        FILE,
+        "",
+        "Where prune writes numbers for Prometheus: /var/lib/prometheus/node-exporter/amavis-pipe.prom, say; "
+        "the filter's user must be able to write in that folder.",
     ),
     Option(
         "signatures.warn_days",

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "red"}
 INDENT = " " * 10
+SHOWN = 5
+"""Results in the line for a monitor."""
+UNKNOWN = 3
 
 
 SCANNER = ("Found av scanner ", "No av scanner: ")
@@ -48,6 +51,28 @@ def run(config: bytes | None, postfix_folder: str | None, as_json: bool, log: bo
             log = _logged(result)
     told.end(results)
     return 1 if any(result.level == PROBLEM for result in results) else 0
+
+
+def nagios(config: bytes | None, postfix_folder: str | None) -> int:
+    """Print one line as a monitoring plugin does, the worst first, and numbers; its status.
+
+    Source: Monitoring Plugins Development Guidelines.
+    """
+    try:
+        mta = postfix.here(postfix_folder)
+        site.become_filter_user(config, postfix.group_of(mta))
+        results = list(_results(config or settings.DEFAULT_PATH, mta))
+    except Exception as error:  # whatever it is, the monitor has to show it
+        print(f"AMAVIS-PIPE UNKNOWN: {readable(str(error).encode(), 200)}")
+        return UNKNOWN
+    levels = [result.level for result in results]
+    problems, warnings = levels.count(PROBLEM), levels.count(WARNING)
+    word, status = ("CRITICAL", 2) if problems else ("WARNING", 1) if warnings else ("OK", 0)
+    worst = [one.what for level in (PROBLEM, WARNING) for one in results if one.level == level][:SHOWN]
+    said = "; ".join(worst) or counted(len(results), "check")
+    said = readable(said.encode(), 600).replace("|", "/")
+    print(f"AMAVIS-PIPE {word}: {said} | problems={problems};;0 warnings={warnings};0")
+    return status
 
 
 def _logged(result: Result) -> bool:

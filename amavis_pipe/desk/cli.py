@@ -96,15 +96,19 @@ def scan(
 @click.option("--postfix-config", metavar="DIR", help="Postfix's folder; default: what postconf(1) says.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 @click.option("--log", is_flag=True, help="Write scanners and problems to syslog, too.")
-def check(config: bytes | None, postfix_config: str | None, as_json: bool, log: bool) -> int:
+@click.option("--nagios", is_flag=True, help="One line for Nagios or Icinga, and its statuses.")
+def check(config: bytes | None, postfix_config: str | None, as_json: bool, log: bool, nagios: bool) -> int:
     """Test the whole installation, and say what to do about each problem.
 
-    Status: 0 no problem (there may be warnings), 1 problems.
+    Status: 0 no problem (there may be warnings), 1 problems. With --nagios: 0 OK, 1 WARNING, 2 CRITICAL,
+    3 UNKNOWN.
     """
     from amavis_pipe.desk import check as command
 
+    if nagios and as_json:
+        raise click.UsageError("--nagios and --json exclude each other")
     folder = os.path.abspath(postfix_config) if postfix_config else None
-    return command.run(config, folder, as_json, log)
+    return command.nagios(config, folder) if nagios else command.run(config, folder, as_json, log)
 
 
 @commands.command(short_help="List the scanners.")
@@ -385,6 +389,19 @@ def report(
         raise click.BadParameter("wants the name of a file", param_hint="--html")
     file = os.path.abspath(os.fsencode(page)) if page and page != "-" else os.fsencode(page or "")
     return command.run(config, since, until, by, form or "", file or None, top)
+
+
+@commands.command(short_help="Write numbers for Prometheus.")
+@_config
+@click.option("-o", "--output", metavar="FILE", help="Replace this file; default: standard output.")
+def metrics(config: bytes | None, output: str | None) -> int:
+    """Write counters and gauges as OpenMetrics text, for the textfile collector of node_exporter.
+
+    Counters go on from the last run that wrote a file; prune does that, too, if metrics.file is set.
+    """
+    from amavis_pipe.desk import metrics as command
+
+    return command.run(config, os.path.abspath(os.fsencode(output)) if output else None)
 
 
 @commands.group(short_help="List, show, release or remove mail held back.")

@@ -14,6 +14,7 @@ COMMANDS = frozenset(
         "config",
         "explain",
         "formats",
+        "metrics",
         "prune",
         "quarantine",
         "report",

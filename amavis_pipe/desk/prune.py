@@ -16,7 +16,7 @@ from functools import partial
 from time import time
 
 from amavis_pipe import history
-from amavis_pipe.desk import digest, progress, site, store
+from amavis_pipe.desk import digest, metrics, progress, site, store
 from amavis_pipe.desk.held import bounds
 from amavis_pipe.desk.held.bounds import LEFTOVER
 from amavis_pipe.desk.held.places import places
@@ -28,8 +28,6 @@ from amavis_pipe.text import readable
 DEEPEST = 50
 STEPS = 100
 """Of the progress bar, for each stage."""
-JOURNAL_SIZE = 1 << 30
-"""Bytes of journal and history that are kept if the settings don't say."""
 _TEMPORARY = re.compile(r"(?:settings|rules)-[0-9a-f]+\.\d+")
 
 Work = Callable[[], tuple[int, int]]
@@ -81,6 +79,8 @@ class Pruning:
                 self._shown = 0
                 self._stage(name, folder, work)
                 self._step(STEPS - self._shown)
+            if not only:
+                self._metrics()
         return 2 if self._troubles else 0
 
     def _stage(self, name: str, folder: bytes, work: Work) -> None:
@@ -131,10 +131,20 @@ class Pruning:
         if digest.run(self._settings, self._now, quiet=not self._verbose):
             self._troubles += 1
 
+    def _metrics(self) -> None:
+        file = self._settings.values["metrics.file"]
+        if not file:
+            return
+        try:
+            metrics.write(self._settings, file, self._now)
+        except (OSError, Trouble) as error:
+            self._troubles += 1
+            print(f"amavis-pipe: prune: {error}", file=sys.stderr)
+
     def _journal(self, _: int) -> tuple[int, int]:
         """What is new is folded, closed days are packed, whole days go by the day in their names."""
         values = self._settings.values
-        size = values.get("journal.size", JOURNAL_SIZE)
+        size = values["journal.size"]
         step = self._part_of(history.waiting(self._state))
         folded = history.fold(self._state, self._settings.journal_days, size, step)
         if self._verbose and (folded.records or folded.torn or folded.packed):

@@ -210,7 +210,7 @@ def _files() -> list[Block]:
             "/etc/postfix/amavis-pipe.dsn",
             ("Makes Postfix keep the mail where the program can't even be started; it would bounce it.",),
         ),
-        Item("/etc/cron.d/amavis-pipe", ("Runs `amavis-pipe prune` every night.",)),
+        Item("/etc/cron.d/amavis-pipe", ("Runs `amavis-pipe prune` every hour.",)),
         Heading(1, "Environment"),
         Item("_AMAVIS_PIPE_COMPLETE", ("Set by the shell's completion: `contrib/completion`.",)),
         Item("MAIL_CONFIG", ("Set by Postfix. Whatever is not a complete filter form leaves with 75 then.",)),

@@ -1,0 +1,168 @@
+"""`metrics`: OpenMetrics that the field's own parser takes; counters that never go back, whatever expires."""
+
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+NOW = datetime.now(UTC)
+
+
+def record(**fields):
+    """A record of the journal of ten minutes ago."""
+    when = (NOW - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "schema": 1,
+        "id": "4bQ7",
+        "time": when,
+        "size": 100,
+        "verdict": "clean",
+        "trouble": [],
+        "actions": [{"action": "pass", "recipients": ["a@example.org"], "reason": "clean"}],
+        "findings": [],
+        "scanners": [{"name": "clamd", "cached": False, "ms": 2.0, "trouble": ""}],
+        "cache": "miss",
+        "ms": {"scan": 2.0, "total": 5.0},
+        "quarantined": [],
+        "told": [],
+    } | fields
+
+
+@pytest.fixture
+def site(desk):
+    def journal(*records):
+        path = desk.state / "journal" / f"{NOW - timedelta(minutes=10):%Y-%m-%d}.jsonl"
+        with path.open("a") as file:
+            file.writelines(json.dumps(one) + "\n" for one in records)
+        desk.own(desk.state)
+
+    desk.journal = journal
+    desk.out = desk.folder / "out"
+    desk.out.mkdir()
+    desk.out.chmod(0o777)
+    return desk
+
+
+def samples(text):
+    """Values by name and labels."""
+    return {
+        (sample.name.removeprefix("amavis_pipe_"), *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_what_is_in_the_journal_is_counted(site):
+    virus = {
+        "verdict": "infected",
+        "actions": [{"action": "discard"}],
+        "quarantined": ["virus-x"],
+        "cache": "hit",
+    }
+    virus["findings"] = [{"grade": "virus", "name": "Eicar"}]
+    site.journal(
+        record(), record(), record(**virus), record(trouble=["clamd: away"], verdict=None, actions=[])
+    )
+    done = site.run("metrics")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = samples(done.stdout)
+    assert found["mails_total", ("action", "pass"), ("verdict", "clean")] == 2
+    assert found["mails_total", ("action", "discard"), ("verdict", "infected")] == 1
+    assert found["troubles_total",] == 1
+    assert found["bytes_total",] == 400
+    assert found["findings_total", ("grade", "virus")] == 1
+    assert found["scanner_answers_total", ("how", "asked"), ("scanner", "clamd")] == 4
+    assert found["scanner_seconds_total", ("scanner", "clamd")] == pytest.approx(0.008)
+    assert found["cache_hits_total",] == found["quarantined_total",] == 1
+    assert found["stage_seconds_total", ("stage", "total")] == pytest.approx(0.02)
+
+
+def test_counters_go_on_when_the_journal_has_expired(site):
+    out = site.out / "amavis-pipe.prom"
+    site.journal(record(), record())
+    assert site.run("metrics", "-o", out).returncode == 0
+    assert out.stat().st_mode & 0o777 == 0o644
+    for path in (site.state / "journal").iterdir():
+        path.unlink()
+    assert site.run("metrics", "-o", out).returncode == 0
+    assert samples(out.read_text())["mails_total", ("action", "pass"), ("verdict", "clean")] == 2
+    assert os.listdir(site.out) == ["amavis-pipe.prom"]
+
+
+def test_nothing_is_counted_twice_by_two_runs(site):
+    site.journal(record())
+    out = site.out / "x.prom"
+    for _ in range(3):
+        site.run("metrics", "-o", out)
+    assert samples(out.read_text())["mails_total", ("action", "pass"), ("verdict", "clean")] == 1
+
+
+def test_prune_writes_the_file_of_the_settings(site):
+    site.configure(f'[metrics]\nfile = "{site.out}/p.prom"\n')
+    site.journal(record())
+    done = site.run("prune")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ("mails_total", ("action", "pass"), ("verdict", "clean")) in samples(
+        (site.out / "p.prom").read_text()
+    )
+
+
+def test_a_file_that_can_not_be_written_is_told_and_leaves_nothing(site):
+    site.configure('[metrics]\nfile = "/nowhere/p.prom"\n')
+    done = site.run("prune")
+    assert done.returncode == 2
+    assert "metrics: /nowhere/p.prom: No such file or directory" in done.stderr
+
+
+def test_names_from_outside_break_no_line_and_make_no_flood(site):
+    odd = [
+        record(scanners=[{"name": f'x"\\\n{number}', "ms": 1, "cached": False}], verdict='a"b\u202e')
+        for number in range(700)
+    ]
+    site.journal(*odd, {"time": None}, record(size="x", ms={"a": "b"}, actions="x", scanners=7))
+    done = site.run("metrics")
+    assert done.returncode == 0, done.stderr
+    found = samples(done.stdout)
+    assert len(found) < 1600
+    assert found["scanner_answers_total", ("how", "other"), ("scanner", "other")] == 200
+
+
+def test_a_damaged_state_begins_anew(site):
+    site.journal(record())
+    for damage in (b"", b"{", b'{"until": "x", "values": []}', b'{"until": 1, "values": [[1]]}'):
+        (site.state / "metrics").write_bytes(damage)
+        site.own(site.state)
+        assert (
+            samples(site.run("metrics").stdout)["mails_total", ("action", "pass"), ("verdict", "clean")] == 1
+        )
+
+
+class TestNagios:
+    def test_one_line_and_the_status_of_the_worst(self, desk):
+        done = desk.run("check", "--nagios", "--postfix-config", "/nonexistent")
+        assert done.returncode == 1
+        assert re.fullmatch(
+            r"AMAVIS-PIPE WARNING: [^|\n]*only the built-in EICAR check looks at mail[^|\n]*"
+            r" \| problems=0;;0 warnings=\d+;0\n",
+            done.stdout,
+        )
+
+    def test_a_problem_is_critical(self, desk):
+        desk.configure('[[scanner]]\nname = "clamd"\nat = "/nowhere/x"\nretry = 0\n', scanners='["clamd"]')
+        done = desk.run("check", "--nagios", "--postfix-config", "/nonexistent")
+        assert done.returncode == 2
+        assert done.stdout.startswith("AMAVIS-PIPE CRITICAL: ")
+        assert done.stdout.count("\n") == 1
+
+
+def test_the_alert_rules_are_about_metrics_that_there_are():
+    from amavis_pipe.desk.metrics import COUNTERS, GAUGES
+
+    text = (Path(__file__).resolve().parents[2] / "contrib/prometheus/amavis-pipe.rules.yml").read_text()
+    named = set(re.findall(r"amavis_pipe_([a-z_]+)", text))
+    assert len(named) >= 5
+    assert named <= {f"{name}_total" for name in COUNTERS} | set(GAUGES)
