@@ -80,7 +80,9 @@ class Actor:
         committed = Committed(self._settings.state, mail, envelope)
         places = self._keep(mail, envelope, decision, facts, committed)
         bounced = [verdict for verdict in verdicts if verdict.action == "bounce"]
-        if bounced and len(verdicts) == len(bounced) and self._is_postfix_to_tell(bounced):
+        alone = bounced and len(verdicts) == len(bounced)
+        # status 69 would return the mail for those, too, who got it in an earlier try, under other settings
+        if alone and self._is_postfix_to_tell(bounced) and _is_new(envelope, committed):
             self._notices(mail, envelope, decision, facts, places)
             return exits.rejected("message refused: " + bounced[0].reason)
         told = self._report_bounced(mail, envelope, bounced, facts, committed) if bounced else False
@@ -203,7 +205,8 @@ class Actor:
 
         if not notice.may_answer(mail, envelope) or is_forging(facts, self._settings):
             return False
-        due = committed.left(tuple(one for verdict in bounced for one in verdict.recipients), b"report")
+        without = committed.left(tuple(one for verdict in bounced for one in verdict.recipients))
+        due = committed.left(without, b"report")
         if due:
             failed = [(one, verdict) for verdict in bounced for one in verdict.recipients if one in due]
             self.notify(notice.bounced(mail, envelope, failed, self._settings), (envelope.sender,))
@@ -253,6 +256,12 @@ class Actor:
         timeout = int(min(most, max(LEAST, self._deadline - monotonic())))
         work, stray_cr = self._settings.work, self._settings.stray_cr
         return forward.submit(route, message, envelope, recipients, before, timeout, work, stray_cr)
+
+
+def _is_new(envelope: Envelope, committed: Committed) -> bool:
+    """Whether nobody got the mail in an earlier try, nor a report of it."""
+    to = envelope.recipients
+    return committed.left(to) == to == committed.left(to, b"report")
 
 
 def _passed(decision: "Decision", receipts: "list[Receipt]") -> str:

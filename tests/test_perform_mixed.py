@@ -216,3 +216,23 @@ def test_where_a_copy_can_not_be_kept_nothing_is_done(tmp_path):
     with pytest.raises(Trouble, match="quarantine /nowhere/q: No such file"):
         made.act("virus", (A,))
     assert made.written() == []
+
+
+def test_who_got_it_in_an_earlier_try_is_not_told_that_it_was_refused(tmp_path):
+    """The settings became stricter between two tries of which the first served some recipients."""
+    with smtpd.running() as server:
+        server.replies["RCPT TO:<b@site.example>"] = "451 4.3.0 not now"
+        tree = {"recipient": [{"match": "a@site.example", "unchecked": {"action": "tag"}}]}
+        before = Site(tmp_path, forward=server.route, **tree)
+        with pytest.raises(ForwardTrouble):
+            before.act("encrypted", (A, B))
+        served = [
+            recipient for recipient in (A, B) if server.messages and recipient in server.said(b"RCPT")[0]
+        ]
+        after = Site(tmp_path, forward=server.route, unchecked={"action": "bounce"})
+        outcome = after.act("encrypted", (A, B))
+        assert outcome.status == (0 if served else 69)
+        assert served == [A]
+        (report,) = after.written()
+        assert b"b@site.example" in report
+        assert b"Final-Recipient: rfc822; a@site.example" not in report
