@@ -39,6 +39,7 @@ class Verdict:
     spam        header lines that tell of the score, for mail that goes on
     scanned     whether viruses were looked for
     recipients  whom it concerns
+    rules       the rules that hold for some of them, by kind and line of the settings: "recipient:12"
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Verdict:
         "place",
         "reason",
         "recipients",
+        "rules",
         "scanned",
         "spam",
         "subject_tag",
@@ -75,6 +77,7 @@ class Verdict:
         self.headers: tuple[bytes, ...] = ()
         self.scanned = True
         self.spam: tuple[bytes, ...] = ()
+        self.rules: tuple[str, ...] = ()
 
     @property
     def is_told(self) -> bool:
@@ -83,8 +86,8 @@ class Verdict:
 
     @property
     def fate(self) -> tuple[object, ...]:
-        """All but the recipients: whoever has the same fares alike."""
-        return tuple(getattr(self, name) for name in self.__slots__ if name != "recipients")
+        """All but recipients and rules: whoever has the same fares alike."""
+        return tuple(getattr(self, name) for name in self.__slots__ if name not in ("recipients", "rules"))
 
 
 class Decision:
@@ -148,6 +151,7 @@ def decide(
             verdict = judged(present, profile, settings, envelope.sender, score)
             known = fates.setdefault(verdict.fate, verdict)
             known.recipients += recipients
+            known.rules += tuple([rule for rule in profile.rules if rule not in known.rules])
     verdicts = sorted(fates.values(), key=lambda verdict: ACTIONS.index(verdict.action), reverse=True)
     score = max((scores or {}).values(), key=lambda one: one.score, default=None)
     return Decision(tuple(verdicts), tuple(found), score)

@@ -112,7 +112,12 @@ def _envelope(envelope: "Envelope") -> "Json":
 
 def _action(verdict: "Verdict") -> "Json":
     recipients: list[Json] = [readable(address) for address in verdict.recipients]
-    return {"action": verdict.action, "recipients": recipients, "reason": verdict.reason}
+    return {
+        "action": verdict.action,
+        "recipients": recipients,
+        "reason": verdict.reason,
+        "rules": list(verdict.rules),
+    }
 
 
 def _score(score: "Score") -> "Json":

@@ -112,7 +112,8 @@ def _profile(settings: "Settings", numbers: tuple[int, ...]) -> Profile:
     for number in numbers:
         for key, value in settings.rules[number][2].items():
             wanted.setdefault(key, value)
-    return Profile(settings.values, wanted)
+    held_rules = [settings.rules[number] for number in numbers]
+    return Profile(settings.values, wanted, tuple([f"{rule[0]}:{rule[3]}" for rule in held_rules]))
 
 
 def _holds(

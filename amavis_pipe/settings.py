@@ -143,11 +143,15 @@ class Category:
 
 
 class Profile:
-    """The options in force for some recipients of a mail: the site's, less what rules set anew."""
+    """The options in force for some recipients of a mail: the site's, less what rules set anew.
 
-    __slots__ = ("_categories", "_values", "_wanted")
+    rules  those rules, each by kind and line: "recipient:12"
+    """
 
-    def __init__(self, values: "Values", wanted: "Values") -> None:
+    __slots__ = ("_categories", "_values", "_wanted", "rules")
+
+    def __init__(self, values: "Values", wanted: "Values", rules: tuple[str, ...] = ()) -> None:
+        self.rules = rules
         self._values = values
         self._wanted = wanted
         self._categories: dict[str, Category] = {}

@@ -189,9 +189,15 @@ def _verdict(record: Record, now: bool) -> Iterator[Node]:
     for action in fields.rows(record, "actions"):
         name, reason = fields.text(action.get("action")), fields.text(action.get("reason"))
         to = ", ".join(fields.texts(action, "recipients")) or "all recipients"
-        rule = fields.text(action.get("rule"))
+        rules = [_rule(one) for one in fields.texts(action, "rules")]
         done = f"would be {DONE.get(name, name)}" if now else DONE.get(name, name)
-        yield Node(f"{name}: {done}, for {to}: {reason}", "", [Node(rule)] if rule else [])
+        yield Node(f"{name}: {done}, for {to}: {reason}", "", [Node(rule) for rule in rules])
+
+
+def _rule(named: str) -> str:
+    """ "recipient:12" for people."""
+    kind, _, line = named.partition(":")
+    return f"by [[{kind}]], line {line} of the settings" if line else named
 
 
 def _done(record: Record) -> Iterator[Node]:

@@ -24,7 +24,7 @@ def infected():
     part = {"name": "", "names": [], "claimed": "", "size": 10, "decoder": "", "flags": []}
     return journals.record(7, time()) | {
         "id": "4bQ7Xz", "message_id": "<a@example.org>", "verdict": "infected",
-        "actions": [{"action": "discard", "recipients": ["a@example.org"], "reason": "infected X", "rule": "line 12"},
+        "actions": [{"action": "discard", "recipients": ["a@example.org"], "reason": "infected X", "rules": ["recipient:12"]},
                     {"action": "pass", "recipients": ["b@example.org"], "reason": "bypass"}],
         "findings": [{"grade": "virus", "name": "X.Test", "part": "1.2.1", "source": "clamd"},
                      {"grade": "unchecked", "name": "encrypted:zip", "part": "", "source": "decompose"}],
@@ -67,7 +67,7 @@ EXPECTED = f"""\
   verdict
     infected
     discard: discarded, for a@example.org: infected X
-      line 12
+      by [[recipient]], line 12 of the settings
     pass: delivered, for b@example.org: bypass
   what was done
     taken by smtp:127.0.0.1:10025, there 5cAB

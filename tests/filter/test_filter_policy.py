@@ -74,3 +74,15 @@ def test_a_banned_name_and_a_faulty_header_are_found_in_a_mail_that_is_remembere
     record = json.loads(site.records()[-1])
     assert record["cache"] == "hit"
     assert {found["grade"] for found in record["findings"]} == {"banned", "bad-header"}
+
+
+def test_the_record_tells_which_rules_held_and_where_they_stand(site):
+    site.configure(SPARED + '[[client]]\nmatch = "user:."\nbanned.action = "pass"\n')
+    site.filter(INFECTED, "a@example.org", "spared@example.org", "other@example.org")
+    record = json.loads(site.records()[-1])
+    rules = {one["action"]: one["rules"] for one in record["actions"]}
+    lines = site.settings.read_text().split("\n")
+    assert rules["discard"] == []
+    (rule,) = rules["pass"]
+    kind, line = rule.split(":")
+    assert lines[int(line) - 1] == f"[[{kind}]]" == "[[recipient]]"
