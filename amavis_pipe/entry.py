@@ -137,9 +137,13 @@ class Filter:
         for answer in facts.answers:
             if answer.trouble:
                 journal.log(journal.WARNING, "warning: " + ascii(answer.trouble)[1:-1])
-        journal.log(
-            journal.INFO, journal.summary(self._envelope, facts, decision, cached, cpu, actor.receipts)
-        )
+        envelope, veil = self._envelope, None
+        if site.values["journal.hash_addresses"]:
+            from amavis_pipe.veil import Veil
+
+            veil = Veil(site.state)
+            envelope = veil.envelope(envelope)
+        journal.log(journal.INFO, journal.summary(envelope, facts, decision, cached, cpu, actor.receipts))
         if site.journal_days:
             times["total"] = (perf_counter() - self._begun) * 1000
             size, sha256 = mail.raw.size, mail.sha256
@@ -158,6 +162,8 @@ class Filter:
                 actor.kept,
                 actor.told,
             )
+            if veil is not None:
+                made = veil.record(made, self._envelope)
             journal.append(site.state + b"/journal", to_json(made))
 
     def _set_alarm(self, seconds: int) -> None:

@@ -220,6 +220,12 @@ OPTIONS = (
     Option("quarantine.size", SIZE, "1 GiB", "prune removes the oldest mail above this size."),
     Option("quarantine.count", integer(0, 10**9), 0, "prune removes the oldest mail above so many; 0 = any."),
     Option("journal.days", integer(0, 3650), 30, "prune removes older records; 0 = no journal."),
+    Option(
+        "journal.hash_addresses",
+        BOOL,
+        False,
+        "Keep addresses in journal and log with their local parts hashed; domains stay.",
+    ),
     Option("journal.size", SIZE, "1 GiB", "prune removes the oldest records above this size."),
     Option(
         "notices.sender",

@@ -36,6 +36,7 @@ SELDOM = (
     "quarantine.py",
     "texts.py",
     "unmarked.py",
+    "veil.py",
     "uu.py",
     "words.py",
     "yenc.py",

@@ -86,3 +86,13 @@ def test_the_record_tells_which_rules_held_and_where_they_stand(site):
     (rule,) = rules["pass"]
     kind, line = rule.split(":")
     assert lines[int(line) - 1] == f"[[{kind}]]" == "[[recipient]]"
+
+
+def test_a_site_may_have_no_names_in_its_journal(site):
+    site.configure("[journal]\nhash_addresses = true\n")
+    site.filter(INFECTED, "alice@example.org", "bob@example.org")
+    (line,) = site.records()
+    assert "alice" not in line and "bob" not in line
+    assert line.count("@example.org") >= 3
+    (record,) = (site.state / "quarantine").glob("*/*.json")
+    assert json.loads(record.read_bytes())["envelope"]["recipients"] == ["bob@example.org"]
