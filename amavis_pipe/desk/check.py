@@ -17,6 +17,7 @@ from amavis_pipe.desk.checks import (
     Result,
     deeds,
     ground,
+    passage,
     postfix,
     reentry,
     rights,
@@ -131,6 +132,8 @@ def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
     if mta is not None:
         yield from scanning.check_sizes(here, mta.message_size_limit)
         yield from postfix.check(mta, ground.owner_of(state), here.hard_seconds)
+        yield from passage.check(here, mta)
+    yield from passage.check_room(here)
 
 
 def _values(path: bytes) -> "load.Values":

@@ -25,12 +25,16 @@ FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin")
 
 
 class Entry(NamedTuple):
-    """A service of master.cf that runs the filter: its name, and what stands behind "pipe"."""
+    """A service of master.cf that runs the filter: its name, and what stands behind "pipe".
+
+    most  how many run at once, 0 for Postfix's default
+    """
 
     name: str
     attributes: dict[str, str]
     options: dict[str, str]
     argv: list[str]
+    most: int = 0
 
 
 class Postfix:
@@ -225,7 +229,8 @@ def _entry(line: str) -> Entry | None:
         elif name == "argv":
             argv = [value, *rest]
             ours = any(os.path.basename(part) == PROGRAM for part in argv[:4])
-            return Entry(words[0], attributes, options, argv) if ours else None
+            most = int(words[6]) if words[6].isdigit() else 0
+            return Entry(words[0], attributes, options, argv, most) if ours else None
         else:
             attributes[name] = value
     return None
