@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench profile million docs clean
+.PHONY: help try test check e2e fuzz bench faults profile million docs clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
 	@echo 'make profile where a run spends itself: instructions by stage (valgrind)'
+	@echo 'make faults  every system call of a run fails once (strace): one outcome for each'
 	@echo 'make clean   remove what tools left in this folder'
 
 try:
@@ -33,6 +34,9 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
+
+faults:
+	STEP=1 sh contrib/test tests/faults
 
 profile:
 	/usr/bin/python3 contrib/bench/stages.py

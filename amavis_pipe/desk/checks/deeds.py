@@ -1,8 +1,11 @@
 """Whether what policy wants done can be done, and hits nobody who has not sent the mail."""
 
 import os
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
+from amavis_pipe.desk import digest
 from amavis_pipe.desk.checks import Result, ok, problem, warning
 from amavis_pipe.desk.checks.postfix import Postfix
 from amavis_pipe.quarantine import MAILBOX, folder_of, is_address
@@ -16,7 +19,7 @@ LIMIT = "_destination_recipient_limit"
 
 def check(site: Settings, postfix: Postfix | None) -> Iterator[Result]:
     """What is wrong with actions, places and marks."""
-    found = [*_bounces(site), *_places(site), *_marks(site), *_limits(site, postfix)]
+    found = [*_bounces(site), *_places(site), *_marks(site), *_notices(site), *_limits(site, postfix)]
     yield from found or [ok("policy: what the settings want done can be done")]
 
 
@@ -73,6 +76,20 @@ def _marks(site: Settings) -> Iterator[Result]:
         yield warning(
             "address extensions are set for local recipients, and `local` names none", "local = [...]"
         )
+
+
+def _notices(site: Settings) -> Iterator[Result]:
+    """What stands in the way of mail of our own."""
+    if find_spec("jinja2") is None:
+        yield warning(
+            "no notice can be sent, not even of mail kept back after a crash: there is no Jinja2 for "
+            f"{sys.executable}",
+            "apt-get install python3-jinja2, or pip install Jinja2 beside this program",
+        )
+    if not site.journal_days and digest.is_wanted(site):
+        yield warning("digests are wanted, and journal.days = 0 keeps nothing to tell of", "journal.days = 7")
+    if site.values["notices.digest_recipients"] and not site.local:
+        yield warning("recipients are to get digests, and `local` names no domain", "local = [...]")
 
 
 def _labels() -> tuple[str, ...]:

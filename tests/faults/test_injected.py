@@ -1,0 +1,136 @@
+"""Every system call of a run fails, or is its last: the mail is delivered once, deferred, or kept, and never else.
+
+Faults are injected into the real program by strace(1), one in each run, at the nth call of a sort. A run here
+takes every STEP-th place; `make faults` takes them all.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from stand_in import filter_site
+
+from amavis_pipe.scan.builtin import eicar
+
+STEP = int(os.environ.get("STEP", "9"))
+HEAD = b"From: a@example.org\nSubject: faults\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n\n"
+CLEAN, INFECTED = HEAD + b"hello\n", HEAD + eicar() + b"\n"
+FAULTS = {
+    "no room": ("write,pwrite64,writev,ftruncate,fallocate,mkdir,link,linkat,rename", "error=ENOSPC"),
+    "input and output errors": ("read,pread64,write,pwrite64,fsync,close,fstat,newfstatat", "error=EIO"),
+    "read-only": ("openat,mkdir,rename,link,linkat,unlink", "error=EROFS"),
+    "no descriptors": ("openat,socket,pipe2,dup,dup2,eventfd2,memfd_create", "error=EMFILE"),
+    "no memory": ("mmap,brk,mremap,clone,clone3,fork", "error=ENOMEM"),
+    "no permission": ("openat,newfstatat,mkdir,connect", "error=EACCES"),
+    "killed": ("all", "signal=KILL"),
+    "out of time": ("all", "signal=ALRM"),
+    "interrupted": ("read,write,poll,wait4,openat", "error=EINTR"),
+}
+ORDINARY = (0, 75)
+BEFORE_OURS = (1, 127)
+"""The loader's and the interpreter's own, before our first line: contrib/postfix/amavis-pipe.dsn makes Postfix
+keep the mail."""
+DEATHS = (-signal.SIGKILL, -signal.SIGALRM, -signal.SIGSEGV, -signal.SIGABRT)
+
+
+@pytest.fixture(scope="module")
+def site():
+    made = filter_site.make()
+    made.configure()
+    made.filter(CLEAN)  # the snapshot is there; what happens without one is tried below
+    yield made
+    subprocess.run(["rm", "-rf", made.folder], check=True)
+
+
+class Run:
+    """What one run left behind: its status, copies sent, copies kept."""
+
+    def __init__(self, site, words, mail):
+        clear(site)
+        done = site.start(
+            [*words, filter_site.PYTHON, "-I", "-S", str(site.launcher), *ARGUMENTS(site)], mail
+        )
+        self.status = done.status if done.status < 128 else 128 - done.status
+        self.said = done.out
+        self.sent = [path.read_bytes() for path in site.out.iterdir() if path.suffix == ".eml"]
+        self.kept = [path for path in (site.state / "quarantine").glob("*/*") if path.suffix != ".json"]
+        self.kept = [path.read_bytes() for path in self.kept if not path.name.startswith(".")]
+
+
+def ARGUMENTS(site):
+    envelope = ["-f", "a@example.org", "--", "b@example.org"]
+    return ["--config", str(site.settings), "--queue-id", "4bQ7Xz", *envelope]
+
+
+def clear(site):
+    """Forget what was sent, kept and committed."""
+    for path in (*site.out.iterdir(), *(site.state / "quarantine").glob("*/*"), site.state / "sent"):
+        path.unlink(missing_ok=True)
+    (site.state / "tries").unlink(missing_ok=True)
+
+
+def calls(site, which, mail):
+    """How many calls of this sort a run makes."""
+    trace = site.folder / "trace"
+    trace.touch()
+    trace.chmod(0o666)
+    Run(site, ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={which}"], mail)
+    return sum(1 for line in trace.read_text().splitlines() if re.match(r"\d+ +\w+\(", line))
+
+
+def outcome(run, mail):
+    """The one thing that became of the mail; AssertionError if it is none that may be."""
+    assert all(sent.endswith(mail) for sent in run.sent), "a mail was cut or changed"
+    assert len(run.sent) <= 1, "a mail was doubled"
+    assert run.status in (*ORDINARY, *BEFORE_OURS, *DEATHS), f"status {run.status} would bounce"
+    if run.status in BEFORE_OURS:
+        assert not run.sent and not run.kept and not run.said, "not before our first line"
+    if run.status == 0:
+        assert len(run.sent) + len(run.kept) == 1, "taken, and neither sent nor kept: lost"
+        assert mail == CLEAN or not run.sent, "a virus was passed"
+        return "delivered" if run.sent else "kept"
+    return "deferred, sent" if run.sent else "deferred"
+
+
+@pytest.mark.parametrize("mail", [CLEAN, INFECTED], ids=["clean", "infected"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_fails_one_thing_becomes_of_the_mail(site, fault, mail):
+    which, what = FAULTS[fault]
+    number = calls(site, which, mail)
+    assert number > 0
+    seen = []
+    for nth in range(1, number + 1, STEP if which != "all" else STEP * 3):
+        run = Run(
+            site, ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={which}:{what}:when={nth}"], mail
+        )
+        became = outcome(run, mail)
+        if became == "deferred, sent":
+            # only death can come between the commit and its report; then Postfix tries again
+            assert run.status in DEATHS or what.startswith("error")
+        seen.append(became)
+    assert {"delivered", "kept", "deferred"} & set(seen)
+
+
+def test_what_was_committed_before_a_death_is_not_sent_again_once_that_is_noted(site):
+    """From every death on, a second try brings the number of copies to one, or two where the note was cut."""
+    number = calls(site, "all", CLEAN)
+    copies = []
+    for nth in range(max(1, number - 60), number + 1, max(1, STEP // 3)):
+        first = Run(
+            site,
+            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=all:signal=KILL:when={nth}"],
+            CLEAN,
+        )
+        done = site.start([filter_site.PYTHON, "-I", "-S", str(site.launcher), *ARGUMENTS(site)], CLEAN)
+        assert done.status == 0
+        copies.append(len([path for path in site.out.iterdir() if path.suffix == ".eml"]))
+        assert len(first.sent) <= 1
+    assert set(copies) <= {1, 2}
+    assert copies.count(2) <= 4
+
+
+def test_strace_is_there():
+    assert Path("/usr/bin/strace").exists()
