@@ -20,6 +20,7 @@ LOGGING = ("test_desk_scanners.py",)
 """Files of tests that listen at /dev/log, besides the end-to-end ones."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread over processes by file; all that has the machine's one log socket to itself in one of them."""
     for item in items:
