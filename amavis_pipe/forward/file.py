@@ -26,14 +26,16 @@ def submit(message: "Message | Blob", folder: bytes, before: "Before") -> None:
     name = b"%s/%d-%d.eml" % (folder, time_ns(), posix.getpid())
     temporary = name + b".part"
     try:
-        _write(message, temporary)
-        posix.rename(temporary, name)
-        _sync_folder(folder)
-    except (OSError, SpoolTrouble) as error:
+        beside = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
         try:
-            posix.unlink(temporary)
-        except OSError:
-            pass
+            _write(message, temporary)
+            posix.rename(temporary, name)
+            posix.fsync(beside)
+        finally:
+            posix.close(beside)
+    except (OSError, SpoolTrouble) as error:
+        for path in (temporary, name):  # also what may not be on disk: the mail comes again
+            _unlink(path)
         raise ForwardTrouble(f"{readable(folder)}: {getattr(error, 'strerror', None) or error}") from None
 
 
@@ -46,9 +48,8 @@ def _write(message: "Message | Blob", path: bytes) -> None:
         posix.close(fd)
 
 
-def _sync_folder(folder: bytes) -> None:
-    fd = posix.open(folder, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+def _unlink(path: bytes) -> None:
     try:
-        posix.fsync(fd)
-    finally:
-        posix.close(fd)
+        posix.unlink(path)
+    except OSError:
+        pass
