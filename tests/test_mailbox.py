@@ -73,6 +73,17 @@ def test_a_line_that_reads_from_is_escaped_by_one_sign_more(mail, expect):
     assert b"".join(mailbox.escaped([mail[at : at + 7] for at in range(0, len(mail), 7)])) == expect
 
 
+@given(
+    st.lists(WORDS | st.sampled_from([b"\nFrom ", b"\n" + LINES[0] + b"\n", b"\n" + LINES[1] + b"\n"])).map(
+        b"".join
+    )
+)
+def test_a_file_of_any_bytes_falls_into_pieces_that_are_all_of_it(data):
+    found = list(extents(data))
+    assert b"".join(data[one.start : one.end] for one in found) == data
+    assert all(one.body == -1 or one.start < one.body <= one.end for one in found)
+
+
 @pytest.fixture
 def path(tmp_path):
     tmp_path.chmod(0o700)

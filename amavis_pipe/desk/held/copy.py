@@ -51,7 +51,7 @@ class Known:
 
     def released_to(self) -> set[bytes]:
         """Everybody whom it was released to."""
-        return {address.encode("latin-1", "replace") for one in self.released for address in one["to"]}
+        return {str(to).encode("latin-1", "replace") for one in self.released for to in one["to"]}
 
 
 class Copy(ABC):
