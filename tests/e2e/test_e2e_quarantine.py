@@ -14,6 +14,7 @@ from harness import mails
 from harness.clamd import EICAR, EICAR_NAME
 from harness.site import ALICE, BOB, USER, Site
 from harness.smtp import Arrived
+from harness.waiting import wait_for
 
 CAROL, ADMIN = b"carol@site.example", b"admin@site.example"
 VIRUS = mails.multipart(
@@ -66,6 +67,28 @@ def test_a_released_mail_arrives_once_whole_with_its_envelope_and_is_not_caught_
     again = release(site, entry["quarantine_id"])
     assert again.returncode != 0
     assert len(site.finished()) == 1
+
+
+def test_filters_at_work_on_one_mail_at_once_keep_one_copy_that_goes_to_everybody(site: Site) -> None:
+    everybody = [b"user%d@site.example" % number for number in range(8)]
+    site.postfix.postconf("-e", "amavis_destination_recipient_limit = 1")
+    site.postfix.reload()
+    try:
+        site.relay.hold()
+        site.send(VIRUS, recipients=tuple(everybody))
+        wait_for(lambda: len(site.filters()) > 1, "several filters at work on it")
+        site.relay.release()
+        assert site.finished() == []
+    finally:
+        site.postfix.postconf("-X", "amavis_destination_recipient_limit")
+        site.postfix.reload()
+    assert len(site.journal()) == len(everybody)
+    (entry,) = listed(site)
+    assert sorted(one.encode() for one in entry["recipients"]) == everybody
+    done = release(site, entry["quarantine_id"])
+    assert done.returncode == 0, done.stderr
+    arrived = site.finished()
+    assert sorted(address for one in arrived for address in one.recipients) == everybody
 
 
 def test_it_is_released_to_another_address(site: Site) -> None:
