@@ -6,7 +6,7 @@ would have; that and what was put into a mailbox file is noted, so that a retry 
 
 from amavis_pipe import forward, quarantine
 from amavis_pipe.model import Envelope
-from amavis_pipe.policy import CATEGORIES
+from amavis_pipe.policy import CATEGORIES, SENDABLE
 from amavis_pipe.record import record
 from amavis_pipe.text import readable
 
@@ -40,6 +40,8 @@ def keep(
         sha256, size = mail.raw.sha256(), mail.raw.size
         entry = record("quarantine", to, size, sha256, facts, decision, [], {}, message_id=mail.message_id)
         entry["label"] = heaviest.label
+        served = [one for verdict in verdicts if verdict.action in SENDABLE for one in verdict.recipients]
+        entry["served"] = [address.decode("latin-1") for address in served]
         return quarantine.keep(mail, to, heaviest.label, alert, path, entry)
     what = b"kept " + place.encode()
     if envelope.queue_id and not committed.left(to.recipients, what):

@@ -9,7 +9,7 @@ from time import monotonic
 
 from amavis_pipe import exits, forward
 from amavis_pipe.committed import Committed
-from amavis_pipe.model import Envelope, Trouble
+from amavis_pipe.model import Envelope, Reply, Trouble
 from amavis_pipe.policy import SENDABLE
 from amavis_pipe.spool import Blob
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from amavis_pipe.exits import Outcome
     from amavis_pipe.intake import Mail
-    from amavis_pipe.model import Facts, Receipt, Reply
+    from amavis_pipe.model import Facts, Receipt
     from amavis_pipe.policy import Decision, Verdict
     from amavis_pipe.settings import Settings
 
@@ -60,12 +60,13 @@ class Actor:
     told      who got a notice or delivery report: words such as "sender", "recipients", "admin"
     """
 
-    __slots__ = ("_deadline", "_settings", "kept", "ready", "receipts", "told")
+    __slots__ = ("_deadline", "_settings", "_virus", "kept", "ready", "receipts", "told")
 
     def __init__(self, settings: "Settings", ready: "Callable[[], None]", deadline: float) -> None:
         self._settings = settings
         self.ready = ready
         self._deadline = deadline
+        self._virus = False  # also one that some recipients are spared the check for
         self.receipts: list[Receipt] = []
         self.kept: list[str] = []
         self.told: list[str] = []
@@ -73,11 +74,13 @@ class Actor:
     def perform(self, mail: "Mail", envelope: "Envelope", decision: "Decision", facts: "Facts") -> "Outcome":
         """Carry out the decision; how that ended. Raises Trouble if the mail must be tried again."""
         verdicts = decision.verdicts
+        self._virus = any(found.grade in ("virus", "suspect") for found in facts.findings)
         if any(verdict.action == "defer" for verdict in verdicts):
             reason = next(verdict.reason for verdict in verdicts if verdict.action == "defer")
             return exits.try_again("held back by policy: " + reason, "4.7.1")
         self._require_one_fate(verdicts)
         committed = Committed(self._settings.state, mail, envelope)
+        self._keep_untold(mail, envelope, verdicts, facts)
         places = self._keep(mail, envelope, decision, facts, committed)
         bounced = [verdict for verdict in verdicts if verdict.action == "bounce"]
         alone = bounced and len(verdicts) == len(bounced)
@@ -112,7 +115,7 @@ class Actor:
             self.receipts.append(receipt)
             if not receipt.taken:
                 # status 69 returns the whole mail for everybody: no virus, and nothing that others got
-                if recipients == envelope.recipients and decision.label != "infected":
+                if recipients == envelope.recipients and not self._virus and _is_new(envelope, committed):
                     return exits.refused(receipt.refused[0].text)
                 self.ready()
                 self._report(mail, envelope, receipt.refused, committed)
@@ -132,7 +135,20 @@ class Actor:
     def _is_postfix_to_tell(self, bounced: "list[Verdict]") -> bool:
         """Whether status 69 is to say it: Postfix then returns the mail, which must not be a virus."""
         infected = any(verdict.label == "infected" for verdict in bounced)
-        return self._settings.bounces != "own" and not infected
+        return self._settings.bounces != "own" and not infected and not self._virus
+
+    def _keep_untold(
+        self, mail: "Mail", envelope: "Envelope", verdicts: "tuple[Verdict, ...]", facts: "Facts"
+    ) -> None:
+        """See to a copy of what is refused while nobody may be told: a list's mail, a forged sender's."""
+        untold = [verdict for verdict in verdicts if verdict.action == "bounce" and not verdict.place]
+        if untold and (len(verdicts) > len(untold) or not self._is_postfix_to_tell(untold)):
+            from amavis_pipe import notice
+            from amavis_pipe.policy import is_forging
+
+            if not notice.may_answer(mail, envelope) or is_forging(facts, self._settings):
+                for verdict in untold:
+                    verdict.place = self._settings.values["quarantine.place"]
 
     def _keep(
         self,
@@ -167,15 +183,21 @@ class Actor:
             from amavis_pipe.rules import extended
 
             to = extended(group.recipients, group.extension, settings)
-        given = dict(zip(to, group.recipients, strict=True))
+        given: dict[bytes, list[bytes]] = {}
+        for address, old in zip(to, group.recipients, strict=True):
+            given.setdefault(address, []).append(old)
 
         def before(refused: "list[Reply]") -> None:
             self.ready()
-            for reply in refused:
-                reply.recipient = given.get(reply.recipient, reply.recipient)
+            if group.extension:  # told by the addresses that the sender wrote
+                refused[:] = [
+                    Reply(old, reply.text)
+                    for reply in refused
+                    for old in given.get(reply.recipient, [reply.recipient])
+                ]
             self._report(mail, envelope, refused, committed)
 
-        return self.forwarded(settings.forward, message, envelope, to, before)
+        return self.forwarded(settings.forward, message, envelope, tuple(given), before)
 
     def _report(
         self, mail: "Mail", envelope: "Envelope", refused: "list[Reply]", committed: Committed

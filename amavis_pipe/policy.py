@@ -178,7 +178,8 @@ def judged(
             action, place = _by_levels(action, place, found, verdict, profile, score)
         if label in loved:
             action, place, withheld = min(action, "tag", key=ACTIONS.index), "", False
-        if verdict.label == "clean" or ACTIONS.index(action) > ACTIONS.index(verdict.action):
+        milder = ACTIONS.index(action) < ACTIONS.index(verdict.action)
+        if ACTIONS.index(action) > ACTIONS.index(verdict.action) or (verdict.label == "clean" and not milder):
             verdict.reason = f"{label} {names_of(found)}"
         if verdict.label == "clean":
             verdict.label = label
@@ -187,7 +188,8 @@ def judged(
         verdict.withheld = verdict.withheld or withheld
         verdict.alert = verdict.alert or f"{label.upper()} {names_of(found)}"
     verdict.place = verdict.place or profile.category("clean").place
-    verdict.scanned = "infected" not in profile.get("bypass")
+    # mail of which something was not looked at never says that it was, unless an alert says more
+    verdict.scanned = not {"infected", *(() if verdict.alert else ("unchecked",))} & {*profile.get("bypass")}
     if verdict.label == "infected":
         verdict.withheld = False
     if score is not None:

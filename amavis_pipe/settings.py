@@ -304,6 +304,8 @@ def slurp(path: bytes, largest: int = LARGEST) -> bytes:
         found = posix.fstat(fd)
         if not S_ISREG(found.st_mode):
             raise OSError(0, "not a regular file")
+        if found.st_size >= largest:
+            raise OSError(0, f"larger than {largest >> 20} MiB")
         return posix.read(fd, min(found.st_size + 1, largest))
     finally:
         posix.close(fd)

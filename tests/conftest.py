@@ -16,17 +16,6 @@ from amavis_pipe.settings import Settings
 hypothesis.settings.register_profile("no clock", deadline=None)
 hypothesis.settings.load_profile("no clock")
 
-LOGGING = ("test_desk_scanners.py",)
-"""Files of tests that listen at /dev/log, besides the end-to-end ones."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread over processes by file; all that has the machine's one log socket to itself in one of them."""
-    for item in items:
-        name = "log" if "e2e" in item.path.parts or item.path.name in LOGGING else item.path.name
-        item.add_marker(pytest.mark.xdist_group(name))
-
 
 @pytest.fixture
 def settings_of(tmp_path: Path) -> Callable[..., Settings]:

@@ -236,3 +236,31 @@ def test_who_got_it_in_an_earlier_try_is_not_told_that_it_was_refused(tmp_path):
         (report,) = after.written()
         assert b"b@site.example" in report
         assert b"Final-Recipient: rfc822; a@site.example" not in report
+
+
+def test_two_addresses_that_become_one_are_sent_one_copy_and_each_reported(tmp_path):
+    with smtpd.running() as server:
+        tree = {"local": ["site.example"], "unchecked": {"action": "tag", "extension": "odd"}}
+        made = Site(tmp_path, forward=server.route, **tree)
+        server.replies["RCPT TO:<a+odd@site.example>"] = "550 5.1.1 unknown"
+        made.act("encrypted", (b"a+x@site.example", b"a+y@site.example", B))
+        assert server.said(b"RCPT") == [b"RCPT TO:<a+odd@site.example>", b"RCPT TO:<b+odd@site.example>"]
+        (report,) = made.written()
+        for address in (b"a+x@site.example", b"a+y@site.example"):
+            assert report.count(b"Final-Recipient: rfc822; " + address) == 1
+
+
+def test_a_virus_is_never_returned_by_postfix_whoever_is_spared_the_check(tmp_path):
+    tree = {"recipient": [{"match": ".", "bypass": ["infected"], "unchecked": {"action": "bounce"}}]}
+    made = Site(tmp_path, infected={"forging": []}, **tree)
+    outcome = made.act("both", (A,))
+    assert (outcome.status, outcome.line) == (0, "refused unchecked encrypted:zip, sender notified")
+
+
+def test_of_refused_mail_of_which_nobody_may_be_told_a_copy_is_kept(tmp_path):
+    made = Site(tmp_path, bounces="own", unchecked={"action": "bounce"})
+    outcome = made.act("encrypted", (A,), mail=b"List-Id: <x.example>\n" + MAIL)
+    assert outcome.line.startswith(
+        "discarded unchecked encrypted:zip, no sender to notify, kept as unchecked-"
+    )
+    assert len(made.kept()) == 1

@@ -260,3 +260,13 @@ def test_of_a_table_by_domain_the_most_exact_word_counts():
         for sender in (b"s@example.org", A, b"x@other.org", b"x@other.net", b"")
     ]
     assert said == [b"me@x.example", b"one@x.example", b"two@x.example", b"", b""]
+
+
+@given(
+    st.lists(st.text("abc.@-", min_size=1, max_size=6), min_size=1, max_size=60),
+    st.text("abc.@-", max_size=6),
+)
+def test_bisection_finds_what_a_search_finds(lines, wanted):
+    entries = b"\n" + b"\n".join(sorted({line.encode() for line in lines})) + b"\n"
+    for name in (wanted.encode(), *(line.encode() for line in lines)):
+        assert rules._is_line(name, entries) == (b"\n" + name + b"\n" in entries and name != b"")

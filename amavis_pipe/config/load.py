@@ -14,6 +14,7 @@ from amavis_pipe.config import banned, lines, spam
 from amavis_pipe.config import rows as scanner_rows
 from amavis_pipe.config.rowoptions import ROW_OPTIONS
 from amavis_pipe.config.rules import Reader as RuleReader
+from amavis_pipe.config.rules import sorts
 from amavis_pipe.config.schema import OPTIONS, SECTIONS, Fault
 from amavis_pipe.config.types import Type
 
@@ -63,7 +64,9 @@ def _tree(data: bytes, name: str) -> Values:
 def maps(data: bytes, name: str) -> Values:
     """Of a settings file what `config refresh` needs: state, path, maps. Rules may lack their maps yet."""
     tree = _tree(data, name)
-    return read({key: tree[key] for key in ("state", "path", "map") if key in tree}, name, data.decode())[0]
+    values = read({key: tree[key] for key in ("state", "path", "map") if key in tree}, name, data.decode())[0]
+    values["sorts"] = {one[0]: sorts(tree, one[0]) for one in values["maps"]}
+    return values
 
 
 def defaults() -> Values:

@@ -42,23 +42,22 @@ def clients(words: tuple[str, ...], state: bytes, files: Files, fault: Fault) ->
 
 def read(path: bytes) -> bytes:
     """The content of a file of entries; OSError if it can't be read or is too large."""
-    data = settings.slurp(path, LARGEST)
-    if len(data) >= LARGEST:
-        raise OSError(0, f"larger than {LARGEST >> 20} MiB")
-    return data
+    return settings.slurp(path, LARGEST)
 
 
 def lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Line numbers and entries of such a file; what is no UTF-8 is no entry and shows as such."""
     for number, line in enumerate(data.split(b"\n"), 1):
-        entry = line.partition(b"#")[0].strip() if not line.startswith(b"#") else b""
+        entry = (b" " + line).partition(b" #")[0].strip()
         if entry:
             yield number, entry.decode("utf-8", "backslashreplace")
 
 
-def is_entry(entry: str) -> bool:
-    """Whether it may stand in a file of entries of any sort."""
-    return _is_address(entry) or _is_client(entry)
+def is_entry(entry: str, sorts: set[str]) -> bool:
+    """Whether it may stand in a file that is used as such: "address", "client"; both if nothing uses it."""
+    if sorts == {"address", "client"}:
+        return _is_address(entry) or _is_client(entry)
+    return all(_is_client(entry) if one == "client" else _is_address(entry) for one in sorts)
 
 
 def _entries(

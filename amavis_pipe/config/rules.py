@@ -125,6 +125,22 @@ class Reader:
         return maps.addresses(words, self._state, self._files, fault)
 
 
+def sorts(tree: Values, name: str) -> set[str]:
+    """As what a map is used: "client", "address"; both where nothing uses it."""
+    found = set()
+    word = "map:" + name
+    for kind in KINDS:
+        for table in tree.get(kind, []) if isinstance(tree.get(kind), list) else []:
+            for key in ("match", *NARROWER):
+                value = table.get(key) if isinstance(table, dict) else None
+                if word in (value if isinstance(value, list) else [value]):
+                    of = kind if key == "match" else key
+                    found.add("client" if of == "client" else "address")
+    if word in (tree.get("local") or ()):
+        found.add("address")
+    return found or {"client", "address"}
+
+
 def _flat(table: Values) -> Values:
     """{"infected": {"action": "pass"}} -> {"infected.action": "pass"}."""
     flat: Values = {}

@@ -58,16 +58,18 @@ def run(config: bytes | None, names: tuple[str, ...], quiet: bool) -> int:
     with progress.bar(len(known), "refreshing") as step:
         for one in known.values():
             if not names or one.name in names:
-                failed += not _refreshed(one, folder, values["path"].decode(), quiet)
+                failed += not _refreshed(
+                    one, folder, values["path"].decode(), quiet, values["sorts"][one.name]
+                )
             step()
     return 2 if failed else 0
 
 
-def _refreshed(one: Map, folder: bytes, path: str, quiet: bool) -> bool:
+def _refreshed(one: Map, folder: bytes, path: str, quiet: bool, sorts: set[str]) -> bool:
     target = folder + b"/" + one.name.encode()
     try:
         data = _printed(one, folder, path)
-        found = _entries(one, data)
+        found = _entries(one, data, sorts)
         before = _number(target)
         _replace(target, data)
     except (StaleError, OSError) as error:
@@ -127,11 +129,11 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def _entries(one: Map, data: bytes) -> int:
+def _entries(one: Map, data: bytes, sorts: set[str]) -> int:
     """How many entries there are; Stale if a line is none, or they are too few."""
     number = 0
     for line, entry in maps.lines(data):
-        if not maps.is_entry(entry):
+        if not maps.is_entry(entry, sorts):
             raise StaleError(f'line {line} is no entry: "{ascii(entry)[1:-1][:80]}"')
         number += 1
     if number < one.least:

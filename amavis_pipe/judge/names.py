@@ -37,13 +37,20 @@ def names_of(part: "Part", longest: int = NAME) -> tuple[str, ...]:
         names = (*names[: NAMES // 2], *names[-NAMES // 2 :])
     forms: dict[str, None] = {}
     for name in names:
-        text = folded(name[-longest:])
+        text = folded(_end(name, longest))
+        if name.find(b"\0") >= 0:
+            forms.update(dict.fromkeys(_forms(folded(_end(name.partition(b"\0")[0], longest)))))
         forms.update(dict.fromkeys(_forms(text)))
         if not text.isprintable():
             forms.update(dict.fromkeys(_forms(text.partition("\0")[0])))
             forms.update(dict.fromkeys(_forms("".join(filter(str.isprintable, text)))))
     forms.pop("", None)
     return tuple(forms)
+
+
+def _end(name: bytes, longest: int) -> bytes:
+    """The last bytes of a name, less the blanks and dots that would push its extension out of them."""
+    return name if len(name) <= longest else name.rstrip(b" .\t\r\n\v\f\xa0")[-longest:]
 
 
 def _forms(text: str) -> "Iterator[str]":

@@ -328,13 +328,21 @@ def _names(parameters: _Parameters) -> tuple[bytes, ...]:
         else:
             names += [value for key, value in parameters if key == wanted]
     # of an overlong name the end is kept: there is the extension
-    found = _ends(list(dict.fromkeys(name[-NAME_MAX:] for name in names if name)), NAMES_MAX)
+    found = _ends(list(dict.fromkeys(_bounded(name) for name in names if name)), NAMES_MAX)
     if any(name.translate(None, _ORDINARY) or name.endswith((b".", b" ")) for name in found):
         from amavis_pipe.mime import words
 
         others = _ends([other for name in found for other in words.spread(name)], NAMES_MAX)
         found = list(dict.fromkeys([*found, *others]))
     return tuple(found)
+
+
+def _bounded(name: bytes) -> bytes:
+    """The end of an overlong name, less the blanks and dots that Windows drops, and what a NUL hides."""
+    if len(name) <= NAME_MAX:
+        return name
+    shown = name.partition(b"\0")[0] or name
+    return (shown.rstrip(b" .\t") or shown)[-NAME_MAX:]
 
 
 def _ends(names: list[bytes], most: int) -> list[bytes]:

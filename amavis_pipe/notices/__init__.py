@@ -86,13 +86,21 @@ class Sending:
             self._sender_told = "failed"
         told = ["sender"] if self._sender_told == "yes" else []
         kinds = ("withheld", "withheld") if verdict.withheld else ("recipients", "admin")
-        wanted = verdict.recipients if verdict.withheld or verdict.notify_recipients else ()
+        wanted = self._local(verdict.recipients) if verdict.withheld or verdict.notify_recipients else ()
         if wanted and self._one(kinds[0], wanted):
             told.append("recipients")
         at_once = verdict.withheld or self._settings.values["notices.admin"] in ("each", "both")
         if verdict.admin and at_once and self._one(kinds[1], (verdict.admin,), for_admin=True):
             told.append("admin")
         return told
+
+    def _local(self, recipients: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Those who are of this site, where it says who that is: others have asked for no word of ours."""
+        if not self._settings.local:
+            return recipients
+        from amavis_pipe.rules import is_local
+
+        return tuple(one for one in recipients if is_local(one, self._settings))
 
     def _about_sender(self) -> str:
         """Whether the sender is to be told: "yes", or why not."""

@@ -69,7 +69,7 @@ class Tallies:
         self._settings = settings
         self._for_admins = settings.values["notices.admin"] in ("digest", "both")
         self._for_people: bool = settings.values["notices.digest_recipients"]
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, str, int]] = set()
         self.admins: dict[bytes, Tally] = {}
         self.people: dict[bytes, Tally] = {}
 
@@ -98,7 +98,9 @@ class Tallies:
         number, digest = record.get("id"), record.get("sha256")
         if not isinstance(number, str) or not isinstance(digest, str):
             return False
-        key = (number[:64], digest[:64])
+        # deliveries of one mail to several groups of recipients have its queue id, each
+        to = hash(str((record.get("envelope") or {}).get("recipients")))
+        key = (number[:64], digest[:64], to)
         if key in self._seen:
             return True
         if len(self._seen) < REMEMBERED:

@@ -65,9 +65,12 @@ class Consultation:
         return [question.run for _, question in self._questions]
 
     def scored(self, facts: "Facts", settings: "Settings") -> "dict[bytes, Score]":
-        """The scores by recipient; nobody is waited for once a virus was found. Raises as settle()."""
+        """The scores by recipient; of a virus that nobody gets none is waited for. Raises as settle()."""
         if any(found.grade == "virus" for found in facts.findings):
-            return {}
+            if not settings.rules and "infected" not in settings.profile.get("bypass"):
+                return {}
+            self.settle(defer=False)
+            return self.scores
         self.settle(settings.values["spam.trouble"] == "defer")
         facts.answers += self.answers
         return self.scores

@@ -414,3 +414,11 @@ def test_a_filter_that_judges_imports_little_more(name, others):
     done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-c", code], capture_output=True, check=True)
     own = {"amavis_pipe", "amavis_pipe.judge", f"amavis_pipe.judge.{name}"}
     assert set(done.stdout.decode().split()) == own | {"amavis_pipe." + other for other in others}
+
+
+@pytest.mark.parametrize("filler", [b" " * 1100, b"." * 1100, b" ." * 3000, b"\0" + b"x" * 1100])
+def test_no_filler_pushes_an_extension_out_of_sight(filler):
+    from amavis_pipe.judge.names import names_of
+    from amavis_pipe.model import Part
+
+    assert "a.js" in names_of(Part("1", (b"a.js" + filler,)))

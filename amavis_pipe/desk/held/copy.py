@@ -27,6 +27,7 @@ class Known:
     names     what was found
     record    the one beside it, {} if there is none
     released  how it was sent on, one for each time: time, to, route, queue_id
+    served    recipients who got the mail itself, the copy being one more
     trouble   why the mail itself can't be had, or ""
     """
 
@@ -40,6 +41,7 @@ class Known:
     names: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
     released: list[dict[str, Any]] = field(default_factory=list)
+    served: frozenset[bytes] = frozenset()
     trouble: str = ""
 
     def envelope(self, queue_id: bytes = b"") -> Envelope:
@@ -126,6 +128,9 @@ def read_record(known: Known, record: dict[str, Any]) -> None:
         known.label = record["label"]
     found = [one for one in dicts(record.get("findings")) if one.get("grade") != "note"]
     known.names = list(dict.fromkeys(str(one.get("name")) for one in found)) or known.names
+    known.served = frozenset(
+        one.encode("latin-1", "replace") for one in record.get("served") or () if isinstance(one, str)
+    )
     known.released = [one for one in dicts(record.get("released")) if isinstance(one.get("to"), list)]
 
 

@@ -81,14 +81,19 @@ def released(copy: Copy, order: Order, here: site.Site) -> Result:
 def _recipients(known: Known, order: Order) -> tuple[tuple[bytes, ...], Result]:
     """Whom it is to go to now, and what is to be said of the others."""
     wanted = tuple(dict.fromkeys(order.to or known.recipients))
-    had = known.released_to()
+    had = known.released_to() | (frozenset() if order.to else known.served)
     again = [] if order.again else [one for one in wanted if one in had]
     left = tuple(one for one in wanted if one not in again)
     if not wanted:
         return (), Result(failed=["not released: no recipient is known; name one with --to"], status=TROUBLE)
     if not again:
         return left, Result()
-    what = f"was released before to {shown(again)}; --again sends it once more"
+    how = (
+        "was released before to"
+        if known.released_to() & {*again}
+        else "was kept beside the mail that went to"
+    )
+    what = f"{how} {shown(again)}; --again sends it once more"
     return left, Result(failed=[what], status=REFUSED if left else TROUBLE)
 
 

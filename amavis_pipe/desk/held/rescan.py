@@ -8,7 +8,7 @@ import json
 import sys
 from collections import Counter
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from amavis_pipe import intake
@@ -23,6 +23,7 @@ from amavis_pipe.examine import examine
 from amavis_pipe.model import Trouble
 from amavis_pipe.policy import SENDABLE
 from amavis_pipe.record import to_json
+from amavis_pipe.spam import consult
 from amavis_pipe.text import readable
 
 
@@ -65,7 +66,9 @@ def _record(copy: Copy, here: site.Site) -> str:
     with copy.original(here.settings.work) as blob:
         mail = intake.Mail(blob, known.sha256, here.settings.work)
         look = partial(examine, mail, here.settings, here.cache)
-        return to_json(judged(copy.name, blob, look, envelope, here, begun, mail)[0])
+        until = monotonic() + here.settings.scan_seconds
+        asked = consult.begin(mail, envelope, here.settings, until, here.cache)
+        return to_json(judged(copy.name, blob, look, envelope, here, begun, mail, asked)[0])
 
 
 def _tell(copy: Copy, entry: dict[str, Any], as_json: str) -> int:
@@ -83,7 +86,15 @@ def _tell(copy: Copy, entry: dict[str, Any], as_json: str) -> int:
     return 0 if entry["verdict"] == "clean" else 1
 
 
+def _is_archived(name: str) -> bool:
+    """Whether it is a copy of clean mail, whose recipients have it."""
+    return name.startswith("clean-")
+
+
 def _may_go(entry: dict[str, Any]) -> bool:
     """Whether nothing is found in it any more, and policy would send it on to everybody."""
-    clean = not entry["trouble"] and entry["verdict"] == "clean"
-    return clean and all(action["action"] in SENDABLE for action in entry["actions"])
+    if entry["trouble"] or entry["verdict"] != "clean" or _is_archived(entry["source"]):
+        return False
+    # a spam checker that is away, say: no answer is no acquittal
+    answered = not any(scanner["trouble"] for scanner in entry["scanners"])
+    return answered and all(action["action"] in SENDABLE for action in entry["actions"])
