@@ -14,6 +14,8 @@ def of_key(lines: list[str], key: str) -> int:
         name = stripped.partition("=")[0].strip().strip("\"'")
         if (inside == section and name == last) or (not inside and name == key):
             return number
+        if not inside and name == section and "{" in stripped and last in stripped.partition("{")[2]:
+            return number  # a table in one line
     return 0
 
 

@@ -27,6 +27,8 @@ def test_the_defaults_are_right(look):
         ),
         ({"infected": {"quarantine": "/nowhere/q"}}, PROBLEM, "quarantine /nowhere/q is not there"),
         ({"infected": {"quarantine": "/usr"}}, OK, ""),
+        ({"infected": {"quarantine": "viruses"}}, OK, ""),
+        ({"infected": {"quarantine": "/bin"}}, PROBLEM, "is a link"),
         (
             {"infected": {"quarantine": "/tmp"}},
             PROBLEM,

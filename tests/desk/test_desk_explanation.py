@@ -100,6 +100,14 @@ def test_a_category_that_there_is_not_is_named(site):
     assert 'no category "viral"' in done.stderr
 
 
+def test_a_table_in_one_line_is_found(site):
+    site.settings.write_text(
+        f'state = "{site.state}"\nscanners = ["builtin"]\ninfected = {{ action = "tag" }}\n'
+    )
+    (told,) = explained(site, "-r", "x@example.org", "-k", "infected")
+    assert f'infected.action = "tag"  ({site.settings}:3)' in told["because"]
+
+
 def test_faults_come_first(site):
     site.settings.write_text(site.settings.read_text() + "\n[recipient.spam]\nacton = 1\n")
     done = site.run("config", "test", "-r", "x@example.org")

@@ -1,6 +1,7 @@
 """Whether what policy wants done can be done, and hits nobody who has not sent the mail."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -43,12 +44,19 @@ def _places(site: Settings) -> Iterator[Result]:
         path = folder_of(site.state, place)
         if is_address(place):
             continue
-        if path.endswith(MAILBOX.encode()):
+        is_mailbox = path.endswith(MAILBOX.encode())
+        if is_mailbox:
             path = os.path.dirname(path)
         try:
-            found = os.stat(path)
+            found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode):
+                yield problem(
+                    f"quarantine {readable(path)} is a link, which is not followed: such mail is deferred",
+                    "name the folder itself",
+                )
+                continue
         except FileNotFoundError:
-            if place != "quarantine":  # made by the filter
+            if is_mailbox or not _is_ours(os.path.dirname(path)):  # else it is made by the filter
                 yield problem(
                     f"quarantine {readable(path)} is not there: such mail is deferred",
                     f"install -d -o {_owner(site)} -m 700 {readable(path)}",
@@ -59,6 +67,15 @@ def _places(site: Settings) -> Iterator[Result]:
                 f"quarantine {readable(path)}: wants a folder that only the filter's user can write",
                 f"chown {_owner(site)} {readable(path)}; chmod 700 {readable(path)}",
             )
+
+
+def _is_ours(folder: bytes) -> bool:
+    """Whether a folder is there, and the filter's user's alone."""
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def places(site: Settings) -> list[str]:
