@@ -270,7 +270,7 @@ def _spam(score: "Score | None", profile: "Profile") -> list[Finding]:
     if score is None:
         return []
     hits = score.score + (profile.get("score") or 0)
-    if hits < profile.get("spam.required"):
+    if hits < min(profile.get("spam.required"), profile.get("spam.kill")):
         return []
     from amavis_pipe.spam.headers import shown
 

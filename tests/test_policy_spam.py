@@ -97,3 +97,9 @@ def test_spam_never_frees_what_else_is_in_the_mail():
     locked = Finding("unchecked", "encrypted:zip", "1")
     decision = decided(7.0, findings=[locked], unchecked={"action": "discard"})
     assert (of(decision, A).label, of(decision, A).action) == ("unchecked", "discard")
+
+
+@pytest.mark.parametrize(("score", "action"), [(4.9, "pass"), (5.0, "discard"), (7.0, "discard")])
+def test_the_action_is_done_from_kill_on_even_below_required(score, action):
+    verdict = of(decided(score, spam={"kill": 5.0, "required": 6.9, "action": "discard"}), A)
+    assert verdict.action == action
