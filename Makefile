@@ -34,6 +34,7 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
+	/usr/bin/python3 contrib/bench/spam.py
 
 faults:
 	STEP=1 sh contrib/test tests/faults
