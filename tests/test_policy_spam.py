@@ -4,7 +4,7 @@ import pytest
 
 from amavis_pipe.config import load
 from amavis_pipe.model import Envelope, Facts, Finding
-from amavis_pipe.policy import decide
+from amavis_pipe.policy import ACTIONS, decide
 from amavis_pipe.settings import Settings
 from amavis_pipe.spam.score import Score
 
@@ -103,3 +103,64 @@ def test_spam_never_frees_what_else_is_in_the_mail():
 def test_the_action_is_done_from_kill_on_even_below_required(score, action):
     verdict = of(decided(score, spam={"kill": 5.0, "required": 6.9, "action": "discard"}), A)
     assert verdict.action == action
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("score", [-1.0, 4.0, 6.9, 10.0])
+def test_below_kill_no_action_is_stricter_than_a_tag(score, action):
+    verdict = of(decided(score, spam={"action": action, "quarantine": True, "subject_tag": "[spam]"}), A)
+    expect = "pass" if score < 6.9 else action if score >= 10.0 else min(action, "tag", key=ACTIONS.index)
+    assert (verdict.action, bool(verdict.place)) == (expect, score >= 10.0)
+    assert verdict.subject_tag == (b"[spam]" if expect == "tag" else b"")
+
+
+@pytest.mark.parametrize("tag", [4.0, 8.0, 20.0])
+def test_the_levels_do_not_depend_on_each_other_s_order(tag):
+    verdict = of(decided(10.0, spam={"tag": tag, "action": "discard"}), A)
+    assert (verdict.action, bool(verdict.spam)) == ("discard", tag <= 10.0)
+
+
+@pytest.mark.parametrize("bonus", [-5.0, 0.25])
+def test_points_of_a_rule_are_in_the_fields_and_in_the_reason_and_not_in_the_checker_s_score(bonus):
+    decision = decided(12.0, sender=[{"match": "x.example", "score": bonus}])
+    verdict = of(decision, A)
+    shown = {-5.0: "7.0", 0.25: "12.25"}[bonus]
+    assert f"X-Spam-Score: {shown}".encode() in verdict.spam
+    assert verdict.reason == f"spam score:{shown}"
+    assert decision.score.score == 12.0
+
+
+def test_points_of_one_recipient_are_not_another_s():
+    rule = {"match": "x.example", "recipient": "a@example.org", "score": -5.0}
+    decision = decided(7.0, spam={"action": "discard"}, sender=[rule])
+    assert (of(decision, A).label, of(decision, B).label) == ("clean", "spam")
+    assert (of(decision, A).spam, len(of(decision, B).spam)) == ((), 4)
+
+
+def test_a_bypass_of_one_recipient_leaves_the_other_s_result_as_it_is():
+    spam = {"action": "discard", "quarantine": True}
+    alone = of(decided(70.0, spam=spam), B)
+    spared = [{"match": "a@example.org", "bypass": ["spam"]}]
+    decision = decided(70.0, to=(B,), spam=spam, recipient=spared)
+    assert (of(decision, A).action, of(decision, A).spam, of(decision, A).place) == ("pass", (), "")
+    beside = of(decision, B)
+    assert (beside.action, beside.place, beside.spam) == (alone.action, alone.place, alone.spam)
+
+
+def test_the_cutoff_for_notices_silences_no_heavier_category():
+    virus = Finding("virus", "Eicar", "1", "clamd")
+    decision = decided(
+        70.0,
+        findings=[virus],
+        spam={"action": "discard", "notice_cutoff": 30.0},
+        infected={"admin": "v@example.org", "quarantine": True},
+    )
+    verdict = of(decision, A)
+    assert (verdict.label, verdict.admin, bool(verdict.place)) == ("infected", b"v@example.org", True)
+
+
+def test_the_cutoff_for_copies_keeps_no_other_category_s_copy_from_being_made():
+    locked = Finding("unchecked", "encrypted:zip", "1")
+    spam = {"action": "discard", "quarantine": True, "quarantine_cutoff": 20.0}
+    assert of(decided(70.0, spam=spam), A).place == ""
+    assert of(decided(70.0, spam=spam, findings=[locked], unchecked={"quarantine": True}), A).place

@@ -6,10 +6,12 @@ from stand_in.daemon import Daemon
 
 from amavis_pipe import intake
 from amavis_pipe.cache import Cache
+from amavis_pipe.config import load
 from amavis_pipe.model import Envelope, ScannerTrouble
 from amavis_pipe.scan.together import together
+from amavis_pipe.settings import Settings
 from amavis_pipe.spam.check import Checker
-from amavis_pipe.spam.consult import Consultation
+from amavis_pipe.spam.consult import Consultation, begin
 
 ALL = (b"a@example.org", b"b@example.org", b"c@example.org")
 ENVELOPE = Envelope(b"s@example.net", ALL, b"4bX7", b"192.0.2.1", b"mx", b"mx", b"alice")
@@ -120,3 +122,28 @@ def test_what_was_asked_beside_others_is_not_asked_again(consult, server):
     asked.settle(defer=True)
     assert points(asked) == dict.fromkeys(ALL, 1009.9)
     assert len(server.heard) == 3
+
+
+WHITE = {"match": "s@example.net", "list": "white"}
+SPARED = {
+    "nobody": ({}, ALL),
+    "by a bypass": ({"recipient": [{"match": "a@example.org", "bypass": ["spam"]}]}, ALL[1:]),
+    "by a white list of one": ({"sender": [{**WHITE, "recipient": "c@example.org"}]}, ALL[:2]),
+    "by a black list": ({"sender": [{"match": "s@example.net", "list": "black"}]}, ALL),
+    "by a bypass of another check": ({"bypass": ["infected"]}, ALL),
+    "all by a white list": ({"sender": [WHITE]}, ()),
+    "all by a bypass": ({"bypass": ["spam"]}, ()),
+    "all by rules": ({"recipient": [{"match": "example.org", "bypass": ["spam"]}]}, ()),
+}
+
+
+@pytest.mark.parametrize(("tree", "expect"), SPARED.values(), ids=SPARED)
+def test_who_is_spared_is_not_asked_for(server, tmp_path, tree, expect):
+    tree = {"scanners": ["builtin"], "spam": {"checker": "spamd", "at": server.at}, **tree}
+    mail = intake.of_bytes(DATA, str(tmp_path).encode())
+    settings = Settings(load.read(tree, "", "")[0])
+    asked = begin(mail, ENVELOPE, settings, FOREVER, None)
+    if asked is not None:
+        asked.settle(defer=True)
+    assert points(asked) == dict.fromkeys(expect, 1009.9) if expect else asked is None
+    assert len(server.heard) == (1 if expect else 0)
