@@ -2,29 +2,28 @@
 
 Counters count from the first run on, whatever expires of the journal meanwhile: what was counted so far, and
 up to when, stands in `state/metrics`, which is replaced after the text is; a crash between both costs
-nothing, since the next run counts the same mails again from there. Source: OpenMetrics 1.0.
+nothing, since the next run counts the same mails again from there. One run at a time does that. Source:
+OpenMetrics 1.0, of which only what the collector takes: it refuses a file with a type that Prometheus's older
+text format does not know (info, unknown, stateset).
 """
 
-import json
+import fcntl
 import os
-from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import time
-from typing import Any
 
 from amavis_pipe import __version__, history
-from amavis_pipe.desk import ages, site
+from amavis_pipe.desk import ages, site, totals
 from amavis_pipe.desk.held.places import places
+from amavis_pipe.desk.totals import Key, Labels, Totals
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import ascii_of, readable
 
-FILE = b"/metrics"
-LARGEST = 4 << 20
+FILE, PRUNED = b"/metrics", b"/pruned"
 SETTLED = 60
 """Seconds after which a record of that time must be in the journal."""
-SERIES = 500
-"""Label sets of one metric at most: a name from outside makes no more of them."""
 PREFIX = "amavis_pipe_"
 COUNTERS = {
     "mails": "Mails by verdict and strictest action.",
@@ -38,54 +37,18 @@ COUNTERS = {
     "quarantined": "Copies that were kept.",
     "told": "Notices and delivery reports, by whom they went to.",
 }
+PLAIN = ("bytes", "troubles", "cache_hits", "quarantined")
+"""Counters without labels, which are there from the beginning: else their first step would be no increase."""
 GAUGES = {
     "quarantine_files": "Mails in a place of the quarantine that is a folder.",
     "quarantine_bytes": "Their bytes.",
     "journal_waiting_bytes": "Journal that is not folded into the history yet.",
     "signatures_age_seconds": "Age of a scanner's newest signatures.",
     "counted_until_timestamp_seconds": "Time up to which mails are counted.",
+    "pruned_timestamp_seconds": "When prune last ended.",
+    "prune_failed": "Whether it met with trouble.",
+    "build_info": "The program.",
 }
-Labels = tuple[tuple[str, str], ...]
-Key = tuple[str, Labels]
-
-
-class Totals:
-    """What was counted so far: values by metric and labels, and up to which time."""
-
-    def __init__(self, until: float, values: "Counter[Key]") -> None:
-        self.until = until
-        self.values = values
-        self._series = Counter(name for name, _ in values)
-
-    def add(self, name: str, number: float, **labels: str) -> None:
-        """Add to a counter; what would be one label set too many goes to "other"."""
-        key = (name, tuple(sorted((label, ascii_of(value.encode(), 60)) for label, value in labels.items())))
-        if key not in self.values:
-            if self._series[name] >= SERIES:
-                key = (name, tuple((label, "other") for label, _ in key[1]))
-            self._series[name] += key not in self.values
-        self.values[key] += number  # type: ignore[assignment]
-
-    def take(self, record: dict[str, Any]) -> None:
-        """Count one record of the journal; fields that aren't there are passed over."""
-        actions = [str(one.get("action")) for one in _dicts(record.get("actions"))]
-        if record.get("trouble") or not actions:
-            self.add("troubles", 1)
-        else:
-            self.add("mails", 1, verdict=str(record.get("verdict")), action=actions[0])
-        self.add("bytes", _number(record.get("size")))
-        self.add("cache_hits", record.get("cache") == "hit")
-        for stage, ms in (record.get("ms") or {}).items():
-            self.add("stage_seconds", _number(ms) / 1000, stage=str(stage))
-        for found in _dicts(record.get("findings")):
-            self.add("findings", 1, grade=str(found.get("grade")))
-        for one in _dicts(record.get("scanners")):
-            how = "failed" if one.get("trouble") else "remembered" if one.get("cached") else "asked"
-            self.add("scanner_answers", 1, scanner=str(one.get("name")), how=how)
-            self.add("scanner_seconds", _number(one.get("ms")) / 1000, scanner=str(one.get("name")))
-        self.add("quarantined", len(record.get("quarantined") or ()))
-        for who in record.get("told") or ():
-            self.add("told", 1, who=str(who))
 
 
 def run(config: bytes | None, output: bytes | None) -> int:
@@ -95,7 +58,7 @@ def run(config: bytes | None, output: bytes | None) -> int:
     if here.folder is None:
         raise SpoolTrouble(f"no state: {readable(here.settings.state)} can't be used by this user")
     if output is None:
-        print(text(here.settings, *_brought_up(here.settings, time())), end="")
+        print(text(*_brought_up(here.settings, time())), end="")
         return 0
     write(here.settings, output, time())
     return 0
@@ -103,19 +66,25 @@ def run(config: bytes | None, output: bytes | None) -> int:
 
 def write(settings: Settings, output: bytes, now: float) -> None:
     """Replace the file `output` by today's numbers, readable for all; SpoolTrouble if that fails."""
-    totals, gauges = _brought_up(settings, now)
     try:
-        _replace(output, text(settings, totals, gauges).encode(), 0o644)
-        _replace(settings.state + FILE, _packed(totals), 0o600)
+        with _locked(settings.state):
+            counted, gauges = _brought_up(settings, now)
+            _replace(output, text(counted, gauges).encode(), 0o644)
+            _replace(settings.state + FILE, counted.packed(), 0o600)
     except OSError as error:
         raise SpoolTrouble(f"metrics: {readable(output)}: {error.strerror}") from None
 
 
-def text(settings: Settings, totals: Totals, gauges: dict[Key, float]) -> str:
+def note_pruned(state: bytes, failed: bool) -> None:
+    """Keep when prune ended, and how, for the gauges; OSError if that fails."""
+    with _locked(state):
+        _replace(state + PRUNED, b"failed\n" if failed else b"done\n", 0o600)
+
+
+def text(counted: Totals, gauges: dict[Key, float]) -> str:
     """The exposition."""
-    lines = [f"# TYPE {PREFIX}build info", f"# HELP {PREFIX}build The program."]
-    lines += [f'{PREFIX}build_info{{version="{__version__}"}} 1']
-    for kind, known, values in (("counter", COUNTERS, totals.values), ("gauge", GAUGES, gauges)):
+    lines = []
+    for kind, known, values in (("counter", COUNTERS, counted.values), ("gauge", GAUGES, gauges)):
         for name, meaning in known.items():
             end = "_total" if kind == "counter" else ""
             unit = name.rpartition("_")[2]
@@ -130,25 +99,36 @@ def text(settings: Settings, totals: Totals, gauges: dict[Key, float]) -> str:
 
 def _brought_up(settings: Settings, now: float) -> tuple[Totals, dict[Key, float]]:
     """The totals with what has come since they were written, and the numbers of this moment."""
-    totals = _read(settings.state + FILE, now)
+    counted = totals.read(settings.state + FILE, now)
     until = now - SETTLED
-    if until > totals.until:
-        for record in history.records(settings.state, totals.until, until):
-            totals.take(record)
-        totals.until = until
-    gauges: dict[Key, float] = {("counted_until_timestamp_seconds", ()): totals.until}
+    if until > counted.until:
+        for record in history.records(settings.state, counted.until, until):
+            counted.take(record)
+        counted.until = until
+    for name in PLAIN:
+        counted.add(name, 0)
+    return counted, _gauges(settings, counted.until)
+
+
+def _gauges(settings: Settings, until: float) -> dict[Key, float]:
+    """The numbers of this moment."""
+    gauges: dict[Key, float] = {("counted_until_timestamp_seconds", ()): until}
+    gauges["build_info", (("version", __version__),)] = 1
     gauges["journal_waiting_bytes", ()] = history.waiting(settings.state)
+    with suppress(FileNotFoundError), open(settings.state + PRUNED, "rb") as file:
+        gauges["pruned_timestamp_seconds", ()] = int(os.fstat(file.fileno()).st_mtime)
+        gauges["prune_failed", ()] = file.read(6) == b"failed"
     for place in places(settings):
         if not place.is_mailbox:
             number, size = _held(place.path)
             labels = (("place", ascii_of(place.shown.encode(), 60)),)
             gauges["quarantine_files", labels], gauges["quarantine_bytes", labels] = number, size
-    for row in settings.rows:
+    for row in (*settings.rows, *settings.backups):
         with suppress(OSError):
             age = ages.of_signatures(row)
             if age is not None:
                 gauges["signatures_age_seconds", (("scanner", row.name),)] = age
-    return totals, gauges
+    return gauges
 
 
 def _held(path: bytes) -> tuple[int, int]:
@@ -164,26 +144,22 @@ def _held(path: bytes) -> tuple[int, int]:
     return number, size
 
 
-def _read(path: bytes, now: float) -> Totals:
-    """The totals in the file; from the beginning of what the journal has, where there is none."""
+@contextmanager
+def _locked(state: bytes) -> Iterator[None]:
+    """One run at a time: of two that counted at once, the one with the older numbers might write last."""
+    fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with open(path, "rb") as file:
-            found = json.loads(file.read(LARGEST))
-        values = Counter(
-            {(name, tuple(map(tuple, labels))): value for name, labels, value in found["values"]}
-        )
-        return Totals(min(float(found["until"]), now), values)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return Totals(0.0, Counter())
-
-
-def _packed(totals: Totals) -> bytes:
-    values = [[name, labels, value] for (name, labels), value in totals.values.items()]
-    return json.dumps({"until": totals.until, "values": values}).encode() + b"\n"
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _replace(path: bytes, data: bytes, mode: int) -> None:
-    temporary = path + b".%d" % os.getpid()
+    """Put a file in the place of another as a whole. What a crash left of an earlier try goes first."""
+    temporary = path + b".new"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with open(fd, "wb") as file:
@@ -208,11 +184,3 @@ def _escaped(value: str) -> str:
 
 def _shown(value: float) -> str:
     return str(int(value)) if value == int(value) else f"{value:.6f}"
-
-
-def _number(value: Any) -> float:
-    return float(value) if type(value) in (int, float) and 0 <= value < 1e15 else 0.0
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -80,7 +80,7 @@ class Pruning:
                 self._stage(name, folder, work)
                 self._step(STEPS - self._shown)
             if not only:
-                self._metrics()
+                self._end()
         return 2 if self._troubles else 0
 
     def _stage(self, name: str, folder: bytes, work: Work) -> None:
@@ -131,15 +131,18 @@ class Pruning:
         if digest.run(self._settings, self._now, quiet=not self._verbose):
             self._troubles += 1
 
-    def _metrics(self) -> None:
+    def _end(self) -> None:
+        """Note that it is done, and write the numbers of that."""
         file = self._settings.values["metrics.file"]
-        if not file:
-            return
         try:
-            metrics.write(self._settings, file, self._now)
+            metrics.note_pruned(self._state, bool(self._troubles))
+            if file:
+                metrics.write(self._settings, file, self._now)
         except (OSError, Trouble) as error:
             self._troubles += 1
-            print(f"amavis-pipe: prune: {error}", file=sys.stderr)
+            progress.clear()
+            said = store.said(error, self._state) if isinstance(error, OSError) else str(error)
+            print(f"amavis-pipe: prune: {said}", file=sys.stderr)
 
     def _journal(self, _: int) -> tuple[int, int]:
         """What is new is folded, closed days are packed, whole days go by the day in their names."""

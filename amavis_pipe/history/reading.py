@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from math import ceil
 from sqlite3 import Connection
 from time import gmtime, strftime
 from typing import NamedTuple
@@ -12,19 +13,30 @@ from amavis_pipe.record import to_json
 
 MOST = 100
 """Records that are told of one mail, the newest."""
+_TIME = b'"time": "'
+"""Before the time of a record: in a string the quotes would be escaped."""
 _DAY = 86400
 _END = 253_402_300_799  # of the year 9999
 
 
 def records(state: bytes, since: float, until: float) -> Iterator[Record]:
     """Every record made at `since` or later and before `until` (seconds), in the order they were written."""
+    begin, end = (_stamp(when) for when in (since, until))
     with base.told(state), files.opened(state) as folder, base.reading(state) as db:
         for day in days_of(folder, since, until):
             with files.streams(db, folder, [day]) as (stream,):
                 for line in stream.lines():
+                    stamp = line.data[line.data.rfind(_TIME) + len(_TIME) :][: len(begin)]
+                    if stamp.endswith(b"Z") and not begin <= stamp < end:
+                        continue  # reading a day for an hour's records costs a tenth this way
                     record = parsed(line.data)[1]
                     if record is not None and since <= time_of(record, day) < until:
                         yield record
+
+
+def _stamp(when: float) -> bytes:
+    """The first whole second at that time or later, as it stands in a record."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(min(max(0, ceil(when)), _END))).encode()
 
 
 def find(state: bytes, what: str) -> list[Record]:

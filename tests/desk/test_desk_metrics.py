@@ -3,11 +3,15 @@
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from amavis_pipe.desk.metrics import COUNTERS, GAUGES
 
 NOW = datetime.now(UTC)
 
@@ -73,7 +77,7 @@ def test_what_is_in_the_journal_is_counted(site):
     assert found["mails_total", ("action", "pass"), ("verdict", "clean")] == 2
     assert found["mails_total", ("action", "discard"), ("verdict", "infected")] == 1
     assert found["troubles_total",] == 1
-    assert found["bytes_total",] == 400
+    assert found["bytes_total",] == 300
     assert found["findings_total", ("grade", "virus")] == 1
     assert found["scanner_answers_total", ("how", "asked"), ("scanner", "clamd")] == 4
     assert found["scanner_seconds_total", ("scanner", "clamd")] == pytest.approx(0.008)
@@ -123,12 +127,61 @@ def test_names_from_outside_break_no_line_and_make_no_flood(site):
         record(scanners=[{"name": f'x"\\\n{number}', "ms": 1, "cached": False}], verdict='a"b\u202e')
         for number in range(700)
     ]
-    site.journal(*odd, {"time": None}, record(size="x", ms={"a": "b"}, actions="x", scanners=7))
+    wrong = [{"time": None}, record(size="x", ms={"a": "b"}, actions="x", scanners=7)]
+    wrong += [record(ms=[1], told=3, quarantined=4), record(told=["\ud800"], actions=[{"action": "\ud800"}])]
+    site.journal(*odd, *wrong)
     done = site.run("metrics")
     assert done.returncode == 0, done.stderr
     found = samples(done.stdout)
     assert len(found) < 1600
-    assert found["scanner_answers_total", ("how", "other"), ("scanner", "other")] == 200
+    assert found["scanner_answers_total", ("how", "other"), ("scanner", "other")] == 202
+
+
+def test_the_collector_of_node_exporter_knows_every_type(site):
+    """It reads Prometheus's older format, and refuses the whole file for a type that this has not."""
+    site.journal(record())
+    types = re.findall(r"^# TYPE \w+ (.*)$", site.run("metrics").stdout, re.MULTILINE)
+    assert set(types) == {"counter", "gauge"}
+
+
+def test_counters_without_labels_are_there_from_the_beginning(site):
+    found = samples(site.run("metrics").stdout)
+    assert [found[name,] for name in ("troubles_total", "bytes_total", "quarantined_total")] == [0, 0, 0]
+
+
+def test_when_prune_ended_and_how_is_told(site):
+    assert "pruned_timestamp_seconds" not in {name for name, *_ in samples(site.run("metrics").stdout)}
+    assert site.run("prune").returncode == 0
+    found = samples(site.run("metrics").stdout)
+    assert found["pruned_timestamp_seconds",] >= int(NOW.timestamp())
+    assert found["prune_failed",] == 0
+    (site.state / "quarantine").rmdir()
+    (site.state / "quarantine").symlink_to(site.state)
+    site.own(site.state)
+    assert site.run("prune").returncode == 2
+    assert samples(site.run("metrics").stdout)["prune_failed",] == 1
+
+
+def test_what_a_crash_left_of_an_earlier_try_is_in_nobodys_way(site):
+    for path in (site.out / "x.prom.new", site.state / "metrics.new", site.state / "pruned.new"):
+        path.write_text("cut")
+        path.chmod(0o666)
+    site.own(site.state)
+    site.own(site.out)
+    site.configure(f'[metrics]\nfile = "{site.out}/x.prom"\n')
+    assert site.run("prune").returncode == 0
+    assert os.listdir(site.out) == ["x.prom"]
+    assert "mails" in (site.out / "x.prom").read_text()
+
+
+def test_runs_at_the_same_time_double_nothing(site):
+    out = site.out / "x.prom"
+    site.journal(record(), record())
+    with ThreadPoolExecutor(4) as pool:
+        ended = list(pool.map(lambda _: site.run("metrics", "-o", out).returncode, range(4)))
+    assert ended == [0] * 4
+    assert samples(out.read_text())["mails_total", ("action", "pass"), ("verdict", "clean")] == 2
+    assert os.listdir(site.out) == ["x.prom"]
 
 
 def test_a_damaged_state_begins_anew(site):
@@ -159,10 +212,21 @@ class TestNagios:
         assert done.stdout.count("\n") == 1
 
 
-def test_the_alert_rules_are_about_metrics_that_there_are():
-    from amavis_pipe.desk.metrics import COUNTERS, GAUGES
+class TestAlerts:
+    RULES = Path(__file__).resolve().parents[2] / "contrib/prometheus/amavis-pipe.rules.yml"
 
-    text = (Path(__file__).resolve().parents[2] / "contrib/prometheus/amavis-pipe.rules.yml").read_text()
-    named = set(re.findall(r"amavis_pipe_([a-z_]+)", text))
-    assert len(named) >= 5
-    assert named <= {f"{name}_total" for name in COUNTERS} | set(GAUGES)
+    def rules(self):
+        (group,) = yaml.safe_load(self.RULES.read_text())["groups"]
+        return group["rules"]
+
+    def test_each_says_what_is_wrong_and_how_bad_it_is(self):
+        for rule in self.rules():
+            assert set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"}
+            assert rule["labels"]["severity"] in ("warning", "critical")
+            assert rule["annotations"]["summary"].endswith((".", "?"))
+            assert re.fullmatch(r"\d+[mh]", rule.get("for", "1h"))
+
+    def test_they_are_about_metrics_that_there_are(self):
+        named = {name for rule in self.rules() for name in re.findall(r"amavis_pipe_(\w+)", rule["expr"])}
+        assert len(named) >= 8
+        assert named <= {f"{name}_total" for name in COUNTERS} | set(GAUGES)
