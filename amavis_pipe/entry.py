@@ -67,8 +67,7 @@ def filter_form(found: "Arguments") -> "NoReturn":
         mail_filter.run()
         mail_filter.write_down()
     except BaseException as error:  # the guard: unknown means temporary; what was committed stays so
-        mail_filter.outcome = mail_filter.outcome or exits.try_again(NOT_CHECKED)
-        _log(error)
+        mail_filter.fail(error)
     finally:  # also when the log fails
         exits.leave(mail_filter.outcome or exits.try_again(NOT_CHECKED), mail_filter.status_line)
 
@@ -88,7 +87,10 @@ class Filter:
         self._parent = posix.getppid()
         self._begun = perf_counter()
         self._deadline = monotonic() + FIRST_ALARM
-        self._done: tuple[Settings, Mail, Examination, Decision, Actor] | None = None
+        self._site: Settings | None = None
+        self._mail: Mail | None = None
+        self._actor: Actor | None = None
+        self._decided: tuple[Examination, Decision] | None = None
 
     def take_output(self) -> None:
         """Keep fd 1 for the status line, and give /dev/null to everybody else."""
@@ -103,10 +105,10 @@ class Filter:
         if posix.geteuid() == 0:
             raise Trouble("the filter form must not run as root")
         posix.umask(0o077)
-        site = settings.read(self._found.options.get(b"config", settings.DEFAULT_PATH))
+        self._site = site = settings.read(self._found.options.get(b"config", settings.DEFAULT_PATH))
         self._set_alarm(site.hard_seconds)
         settings.prepare(site)
-        mail = intake.read(0, site.work)
+        self._mail = mail = intake.read(0, site.work)
         read = perf_counter()
         kept = cache.Cache(site.state + b"/cache", site.cache_days, site.cache_size)
         until = self._deadline - site.hard_seconds + site.scan_seconds
@@ -120,51 +122,34 @@ class Filter:
         scores = consultation.scored(examination.facts, site) if consultation else None
         examination.times["read"] = (read - self._begun) * 1000
         decision = policy.decide(examination.facts, self._envelope, site, mail, scores)
-        actor = Actor(site, self._ready, self._deadline)
-        self.outcome = actor.perform(mail, self._envelope, decision, examination.facts)
-        self._done = (site, mail, examination, decision, actor)
+        self._actor = Actor(site, self._ready, self._deadline)
+        self.outcome = self._actor.perform(mail, self._envelope, decision, examination.facts)
+        self._decided = examination, decision
 
-    def write_down(self) -> None:
-        """One line for the log and a record for the journal."""
-        from amavis_pipe import journal
-        from amavis_pipe.record import record, to_json
+    def write_down(self, trouble: str = "") -> None:
+        """One line for the log and a record for the journal; a record alone where there was trouble."""
+        from amavis_pipe import writing
 
-        if self._done is None:
+        site, mail, actor, total = self._site, self._mail, self._actor, (perf_counter() - self._begun) * 1000
+        if site is None or mail is None:
             return
-        site, mail, examination, decision, actor = self._done
-        facts, times, cached = examination.facts, examination.times, examination.cached
-        cpu = sum(posix.times()[:4])
-        for answer in facts.answers:
-            if answer.trouble:
-                journal.log(journal.WARNING, "warning: " + ascii(answer.trouble)[1:-1])
-        envelope, veil = self._envelope, None
-        if site.values["journal.hash_addresses"]:
+        if trouble:
+            writing.deferred(site, self._envelope, mail, actor, trouble, total)
+        elif self._decided is not None and actor is not None:
+            writing.decided(site, self._envelope, mail, *self._decided, actor, total)
+
+    def fail(self, error: BaseException) -> None:
+        """Have the mail tried again, unless it is committed, and write down what escaped."""
+        is_open = self.outcome is None
+        self.outcome = self.outcome or exits.try_again(NOT_CHECKED)
+        what = shown = _said(error)
+        if self._site is not None and self._site.values["journal.hash_addresses"]:
             from amavis_pipe.veil import Veil
 
-            veil = Veil(site.state)
-            envelope = veil.envelope(envelope)
-        journal.log(journal.INFO, journal.summary(envelope, facts, decision, cached, cpu, actor.receipts))
-        if site.journal_days:
-            times["total"] = (perf_counter() - self._begun) * 1000
-            size, sha256 = mail.raw.size, mail.sha256
-            made = record(
-                "pipe",
-                self._envelope,
-                size,
-                sha256,
-                facts,
-                decision,
-                [],
-                times,
-                cached,
-                actor.receipts,
-                mail.message_id,
-                actor.kept,
-                actor.told,
-            )
-            if veil is not None:
-                made = veil.record(made, self._envelope)
-            journal.append(site.state + b"/journal", to_json(made))
+            shown = Veil(self._site.state).text(what)
+        _log(shown)
+        if is_open:
+            self.write_down(what)
 
     def _set_alarm(self, seconds: int) -> None:
         alarm(seconds)
@@ -206,17 +191,21 @@ def _take_output() -> int:
     return kept
 
 
-def _log(error: BaseException) -> None:
-    """Tell the log, and nobody else, what went wrong."""
+def _said(error: BaseException) -> str:
+    """What went wrong, on one line; of a bug also where."""
+    if isinstance(error, AmavisPipeError):
+        return "trouble: " + "; ".join(str(error).split("\n"))
+    import traceback
+
+    last = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(last))
+    return f"bug: {type(error).__name__}: {str(error)[:200]} in {where}"
+
+
+def _log(what: str) -> None:
+    """Tell the log, and nobody else."""
     from amavis_pipe import journal
 
-    what = "trouble: " + "; ".join(str(error).split("\n"))
-    if not isinstance(error, AmavisPipeError):
-        import traceback
-
-        last = traceback.extract_tb(error.__traceback__)[-4:]
-        where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(last))
-        what = f"bug: {type(error).__name__}: {str(error)[:200]} in {where}"
     journal.log(journal.ERR, ascii(what)[1:-1])
 
 
@@ -225,7 +214,7 @@ def _refuse(error: BaseException) -> "NoReturn":
     status_line = -1
     try:
         status_line = _take_output()
-        _log(Trouble(f"arguments: {error}"))
+        _log(f"trouble: arguments: {error}")
     finally:
         exits.leave(exits.try_again(NOT_CHECKED, "4.3.5"), status_line)
 

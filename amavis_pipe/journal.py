@@ -1,8 +1,9 @@
 """What is written down of each mail: one line to syslog, one JSON record to a daily file.
 
 Records are appended by a single write to journal/YYYY-MM-DD.jsonl, so that lines of many processes
-don't mix; a torn last line (crash, full disk) is for the reader to skip. Writing the journal never
-decides over a mail: when it fails, the mail goes its way.
+don't mix. A line that a crash or a full disk tore is ended by the next record, and is for the reader to skip;
+so is an empty line, which comes of two that end the same. Writing the journal never decides over a mail:
+when it fails, the mail goes its way.
 
 Syslog is spoken to by its socket (RFC 3164 as syslog(3) writes it), because a log daemon that hangs must
 not hang a mail that was delivered already.
@@ -33,19 +34,22 @@ LONGEST = 900
 """Characters of a syslog line; some daemons cut at 1024 (RFC 3164 4.1)."""
 
 
-def append(folder: bytes, line: str) -> bool:
-    """Append one record to today's file below `folder`; False if that failed."""
+def append(folder: bytes, line: str) -> str:
+    """Append one record to today's file below `folder`; why that failed, or ""."""
     path = folder + b"/" + strftime("%Y-%m-%d", gmtime()).encode() + b".jsonl"
-    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    flags = posix.O_RDWR | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
     try:
         fd = posix.open(path, flags, 0o600)
         try:
             data = line.encode() + b"\n"
-            return posix.write(fd, data) == len(data)
+            size = posix.fstat(fd).st_size
+            if size and posix.pread(fd, 1, size - 1) != b"\n":
+                data = b"\n" + data
+            return "" if posix.write(fd, data) == len(data) else "cut off, the disk is full"
         finally:
             posix.close(fd)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def log(level: int, line: str) -> bool:

@@ -1,12 +1,17 @@
 """Addresses as the journal keeps them where the site wants nobody's name there: `journal.hash_addresses`.
 
-The local part becomes twelve hex digits of a keyed BLAKE2b, the domain stays, so that one address is told
-from another, and reports count by domain. The key, `state/journal.key`, is made once; without it no address
-can be guessed by trying. Loaded only where it is wanted. What is in the quarantine keeps its envelope.
+The local part becomes twelve hex digits of a keyed BLAKE2b of the whole address, the domain stays, so that
+one address is told from another, and reports count by domain. User names, client and HELO become such digits
+as a whole. Hidden are the envelope, and every address in what other hosts answered and in troubles. Not
+hidden are the Message-ID and the names of attachments, by which a mail is found, nor what is in the
+quarantine: it keeps its envelope. The key, `state/journal.key`, is made once; without it no address can be
+guessed by trying. Loaded only where it is wanted.
 """
 
 import posix
 from _blake2 import blake2b
+
+from amavis_pipe.text import readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,61 +20,151 @@ if TYPE_CHECKING:
 
 KEY = 32
 """Bytes."""
+FILE = b"/journal.key"
+BREAKS = ' \t<>(),;:[]"'
+"""What does not belong to a local part without quotes."""
+DOMAIN = ".-_"
+UNTOLD = ("", "unknown")
+"""Names of clients that tell nothing: Postfix's own word."""
 
 
 class Veil:
-    """Veils what is written down of one mail; OSError if there is no key, and none can be made."""
+    """Hides who is in what is written down of one mail. Never fails: without a key nothing can be told apart.
 
-    def __init__(self, state: bytes) -> None:
-        self._key = _key(state + b"/journal.key")
+    trouble  why there is no key, or ""
+    """
 
-    def of(self, address: bytes) -> bytes:
-        """The address, its local part being veiled; the null sender and what has no local part as it is."""
-        local, at, domain = address.rpartition(b"@")
+    def __init__(self, state: bytes, make: bool = True) -> None:
+        self.trouble = ""
+        try:
+            self._key = _key(state + FILE, make)
+        except OSError as error:
+            self._key = posix.urandom(KEY)
+            self.trouble = f"{readable(state + FILE)}: {error.strerror or error}"
+
+    def of(self, address: str) -> str:
+        """The address, its local part being hidden; a name without a domain as a whole; "" stays."""
+        local, at, domain = address.rpartition("@")
         if not address or (at and not local):
             return address
-        hidden = blake2b(local.lower() if at else domain, key=self._key, digest_size=6).hexdigest().encode()
+        hidden = self._hash(address)
         return hidden + at + domain if at else hidden
 
+    def text(self, told: str) -> str:
+        """What another host or a trouble says, with every address in it hidden."""
+        made, done = "", 0
+        at = told.find("@")
+        while at >= 0:
+            begin, end = _begin(told, at, done), _end(told, at + 1)
+            if begin < at:
+                made += told[done:begin] + self.of(told[begin:end])
+                done = end
+            at = told.find("@", max(at + 1, done))
+        return made + told[done:]
+
     def envelope(self, envelope: "Envelope") -> "Envelope":
-        """The envelope with veiled addresses and user name."""
-        veiled = envelope.only(tuple(map(self.of, envelope.recipients)))
-        veiled.sender = self.of(envelope.sender)
-        veiled.sasl_username = self.of(envelope.sasl_username)
-        return veiled
+        """The envelope with all in it hidden that tells who."""
 
-    def record(self, made: "dict[str, Json]", envelope: "Envelope") -> "dict[str, Json]":
-        """The record with every address of the envelope veiled, wherever it stands as a text."""
-        from amavis_pipe.text import readable
+        def hidden(value: bytes) -> bytes:
+            return self.of(readable(value)).encode()
 
-        known = {
-            readable(one): self.of(one).decode("ascii", "replace")
-            for one in (envelope.sender, *envelope.recipients, envelope.sasl_username)
-            if one
-        }
-        longest_first = sorted(known, key=len, reverse=True)
+        made = envelope.only(tuple(map(hidden, envelope.recipients)))
+        made.sender = hidden(envelope.sender)
+        made.sasl_username = hidden(envelope.sasl_username)
+        return made
 
-        def veiled(value: "Json") -> "Json":
-            if isinstance(value, str):
-                for one in longest_first if "@" in value or value in known else ():
-                    value = value.replace(one, known[one])
-                return value
-            if isinstance(value, list):
-                return [veiled(one) for one in value]
-            return {key: veiled(one) for key, one in value.items()} if isinstance(value, dict) else value
+    def record(self, made: "dict[str, Json]") -> "dict[str, Json]":
+        """The record with all in it hidden that tells who."""
+        envelope = {key: self._named(key, value) for key, value in _mapping(made["envelope"]).items()}
+        actions: list[Json] = [
+            {**row, "recipients": self._each(row["recipients"])}
+            for row in map(_mapping, _list(made["actions"]))
+        ]
+        told = {key: self._within(made[key]) for key in ("trouble", "sent", "told", "quarantined")}
+        return {**made, "envelope": envelope, "actions": actions, **told}
 
-        return {key: veiled(value) for key, value in made.items()}
+    def _named(self, key: str, value: "Json") -> "Json":
+        if isinstance(value, list):
+            return self._each(value)
+        name = str(value or "")
+        if key in ("sender", "sasl_username"):
+            return self.of(name)
+        return name if name in UNTOLD else self._hash(name)
+
+    def _each(self, addresses: "Json") -> "list[Json]":
+        return [self.of(str(one)) for one in _list(addresses)]
+
+    def _within(self, value: "Json", key: str = "") -> "Json":
+        if isinstance(value, str):
+            return self.of(value) if key == "recipient" else self.text(value)
+        if isinstance(value, list):
+            return [self._within(one) for one in value]
+        return (
+            {key: self._within(one, key) for key, one in value.items()} if isinstance(value, dict) else value
+        )
+
+    def _hash(self, name: str) -> str:
+        data = name.lower().encode("utf-8", "backslashreplace")
+        return blake2b(data, key=self._key, digest_size=6).hexdigest()
 
 
-def _key(path: bytes) -> bytes:
-    flags = posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK
-    fd = posix.open(path, flags, 0o600)
+def _begin(told: str, at: int, done: int) -> int:
+    """Where the local part before this "@" begins, no earlier than `done`; `at` if there is none."""
+    if at - 1 > done and told[at - 1] == '"':
+        opening = told.rfind('"', done, at - 1)
+        return opening if opening >= 0 else at
+    begin = at
+    while begin > done and told[begin - 1] not in BREAKS:
+        begin -= 1
+    return begin
+
+
+def _end(told: str, begin: int) -> int:
+    """Where the domain ends that begins here."""
+    end = begin
+    while end < len(told) and (told[end].isalnum() or told[end] in DOMAIN):
+        end += 1
+    while end > begin and told[end - 1] in DOMAIN:
+        end -= 1
+    return end
+
+
+def _mapping(value: "Json") -> "dict[str, Json]":
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: "Json") -> "list[Json]":
+    return value if isinstance(value, list) else []
+
+
+def _key(path: bytes, make: bool) -> bytes:
+    """The key in the file; made whole by the first that wants one. OSError if there is none."""
     try:
-        found = posix.pread(fd, KEY, 0)
-        if len(found) < KEY:  # of several that make one at once the last wins, for those that come later
-            found = posix.urandom(KEY)
-            posix.pwrite(fd, found, 0)
+        return _read(path)
+    except FileNotFoundError:
+        if not make:
+            raise
+    temporary = path + b".%d" % posix.getpid()
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    fd = posix.open(temporary, flags, 0o600)
+    try:
+        if posix.write(fd, posix.urandom(KEY)) == KEY:
             posix.fsync(fd)
-        return found
+            posix.link(temporary, path)
+    except FileExistsError:
+        pass  # of several at once one is the first
     finally:
         posix.close(fd)
+        posix.unlink(temporary)
+    return _read(path)
+
+
+def _read(path: bytes) -> bytes:
+    fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
+    try:
+        found = posix.read(fd, KEY)
+    finally:
+        posix.close(fd)
+    if len(found) < KEY:
+        raise OSError(f"wants {KEY} bytes; it can be removed")
+    return found

@@ -90,11 +90,27 @@ def test_the_line_says_what_became_of_the_mail_where_that_is_known():
 
 def test_a_record_is_appended_and_a_folder_that_is_not_there_is_no_failure(tmp_path):
     folder = str(tmp_path).encode()
-    assert journal.append(folder, "one") and journal.append(folder, "two")
+    assert [journal.append(folder, "one"), journal.append(folder, "two")] == ["", ""]
     (path,) = tmp_path.iterdir()
     assert path.read_text() == "one\ntwo\n"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert not journal.append(folder + b"/nowhere", "x")
+    assert journal.append(folder + b"/nowhere", "x") == "No such file or directory"
+
+
+def test_a_torn_record_is_ended_by_the_next_one(tmp_path):
+    folder = str(tmp_path).encode()
+    journal.append(folder, "one")
+    (path,) = tmp_path.iterdir()
+    with path.open("a") as file:
+        file.write("to")
+    journal.append(folder, "two")
+    journal.append(folder, "three")
+    assert path.read_text() == "one\nto\ntwo\nthree\n"
+
+
+def test_a_record_that_is_cut_off_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("posix.write", lambda _, data: len(data) - 1)
+    assert journal.append(str(tmp_path).encode(), "x") == "cut off, the disk is full"
 
 
 def test_a_record_never_goes_through_a_link(tmp_path):
@@ -103,5 +119,5 @@ def test_a_record_never_goes_through_a_link(tmp_path):
     path.unlink()
     (tmp_path / "elsewhere").write_text("")
     path.symlink_to(tmp_path / "elsewhere")
-    assert not journal.append(str(tmp_path).encode(), "x")
+    assert journal.append(str(tmp_path).encode(), "x") == "Too many levels of symbolic links"
     assert (tmp_path / "elsewhere").read_text() == ""

@@ -46,7 +46,7 @@ TOGETHER = ("amavis_pipe.entry", "amavis_pipe.dissect")
 """With what they need they are read as one piece: for every mail, and for every new one. Names that stand in
 many modules are then made once, which takes a quarter of the time away."""
 LATER = {
-    "amavis_pipe.entry": "cache intake policy settings examine perform journal record",
+    "amavis_pipe.entry": "cache intake policy settings examine perform journal record writing",
     "amavis_pipe.dissect": "session tries",
 }
 """What a module imports later on its way, and as well may at once."""

@@ -28,7 +28,7 @@ from amavis_pipe.text import readable
 DEEPEST = 50
 STEPS = 100
 """Of the progress bar, for each stage."""
-_TEMPORARY = re.compile(r"(?:settings|rules)-[0-9a-f]+\.\d+")
+_TEMPORARY = re.compile(r"(?:(?:settings|rules)-[0-9a-f]+|journal\.key)\.\d+")
 
 Work = Callable[[], tuple[int, int]]
 """Removes something; how many files, and their bytes."""

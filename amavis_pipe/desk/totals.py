@@ -55,6 +55,8 @@ class Totals:
             how = "failed" if one.get("trouble") else "remembered" if one.get("cached") else "asked"
             self.add("scanner_answers", 1, scanner=str(one.get("name")), how=how)
             self.add("scanner_seconds", fields.number(one.get("ms")) / 1000, scanner=str(one.get("name")))
+        if record.get("trouble"):
+            return  # a further try tells again what was kept and sent
         self.add("quarantined", len(fields.texts(record, "quarantined")))
         for who in fields.texts(record, "told"):
             self.add("told", 1, who=who)

@@ -175,6 +175,8 @@ class _Batch:
         """Take a line."""
         self.end = line.end
         self._size += len(line.data)
+        if line.data == b"\n":
+            return  # of two records that both ended a torn one
         skipped, record = parsed(line.data)
         self._torn += record is None or skipped > 0
         if record is None:

@@ -1,7 +1,7 @@
 """The lines of a journal file, with their offsets, and the records in them.
 
-A line may be torn: by a crash or a full disk in the middle of a write, after which the next record was
-appended to the piece. The piece is lost, the record behind it is not.
+A line may be torn, by a crash or a full disk in the middle of a write. The next record ends it, or, if it was
+written at the same time, is appended to the piece: that is lost, the record behind it is not.
 """
 
 import json

@@ -77,7 +77,7 @@ class Window:
             self.end[name] = at
             if long:
                 self.damaged += 1
-            elif not any(mark in line for mark in _CLEAN):
+            elif line != b"\n" and not any(mark in line for mark in _CLEAN):
                 record = _parsed(line)
                 self.damaged += record is None
                 if record is not None:

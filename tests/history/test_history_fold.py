@@ -94,11 +94,19 @@ class TestFolding:
         assert journal.fold()[:2] == (5, 1)
         journal.is_folded()
 
+    def test_an_empty_line_is_passed_over(self, journal):
+        """Two records that both end a torn one leave it."""
+        journal.add(4, 2)
+        journal.append(4, b"\n\n")
+        journal.add(4, 2)
+        assert journal.fold() == Folded(4, 0, 1)
+        journal.is_folded()
+
     @pytest.mark.parametrize(
         "piece",
-        [b"\n", b"\0\0\0\n", b"[]\n", b"7\n", b"{}\n", b'"x"\n', b"[" * 100_000 + b"\n", b"\xff\xfe\n", TORN + b"\n",
+        [b" \n", b"\0\0\0\n", b"[]\n", b"7\n", b"{}\n", b'"x"\n', b"[" * 100_000 + b"\n", b"\xff\xfe\n", TORN + b"\n",
          b'{"schema": 1, {"schema": 1, \n'],
-        ids=["empty", "zeros", "list", "number", "no record", "text", "deep", "no text", "torn", "torn twice"],
+        ids=["blank", "zeros", "list", "number", "no record", "text", "deep", "no text", "torn", "torn twice"],
     )  # fmt: skip
     def test_what_is_no_record_is_skipped_and_counted(self, journal, piece):
         journal.add(4, 2)
@@ -374,7 +382,7 @@ from time import time
 from amavis_pipe.journal import append
 from stand_in import journals
 for number in range(1, 2001):
-    if not append(os.fsencode(sys.argv[1]), json.dumps(journals.record(number, time()))):
+    if append(os.fsencode(sys.argv[1]), json.dumps(journals.record(number, time()))):
         sys.exit(1)
 """
 

@@ -91,6 +91,7 @@ HOT = {
             "text",
             "tries",
             "walk",
+            "writing",
         ]
     ),
 }
