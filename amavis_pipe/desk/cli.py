@@ -337,13 +337,14 @@ def cache_clear(config: bytes | None) -> int:
 
 @commands.command(short_help="Say all that is known of a mail.")
 @_config
-@click.argument("what", metavar="ID|MESSAGE-ID|FILE")
+@click.argument("what", metavar="ID|MESSAGE-ID|ADDRESS|FILE")
 @_JSON
 def explain(config: bytes | None, what: str, as_json: bool) -> int:
     """Say what a mail was made of, what was found in it, by whom, what was done, and why.
 
-    A mail is named by its queue id, by its Message-ID, or by the SHA-256 of it or of one of its parts. A
-    file is examined now, and then the journal is asked for the same content.
+    A mail is named by its queue id, by its Message-ID, by the address of its sender or of a recipient, or by
+    the SHA-256 of it or of one of its parts. A file is examined now, and then the journal is asked for the
+    same content.
 
     Status: 0, 2 if nothing is known of it.
     """

@@ -1,7 +1,8 @@
 """The command `explain`: all that is known of one mail, or of one file.
 
-A mail is looked up in the history and the journal, by queue id, Message-ID or SHA-256. A file is examined
-now, as `scan` would, and then looked up by its content and that of its parts.
+A mail is looked up in the history and the journal, by queue id, Message-ID, SHA-256, or by the address of its
+sender or of a recipient, and then by the hash, too, that the journal may have instead. A file is examined now,
+as `scan` would, and then looked up by its content and that of its parts.
 """
 
 import json
@@ -20,6 +21,7 @@ from amavis_pipe.history.lines import Record
 from amavis_pipe.history.reading import MOST
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.text import readable
+from amavis_pipe.veil import Veil
 
 MOST_PARTS = 20
 """Parts of a file whose content is looked up."""
@@ -41,7 +43,7 @@ def run(config: bytes | None, what: bytes, as_json: bool) -> int:
     for note in here.notes:
         print(note, file=sys.stderr)
     examined = _examined(opened[0], here) if opened else None
-    wanted = _contents(examined) if examined else [readable(what)]
+    wanted = _contents(examined) if examined else _names(readable(what), here)
     known = _known(here.folder, wanted)
     if not examined and not known:
         why = "" if here.settings.journal_days else " (journal.days = 0: none is kept)"
@@ -71,6 +73,14 @@ def _contents(record: Record) -> list[str]:
     """The SHA-256s to look up: of the whole, and of its parts."""
     parts = fields.digests(record) - {record["sha256"]}
     return [record["sha256"], *sorted(parts)[:MOST_PARTS]]
+
+
+def _names(what: str, here: site.Site) -> list[str]:
+    """What a mail may be called in the journal."""
+    if "@" not in what or here.folder is None:
+        return [what]
+    hidden = Veil(here.folder, make=False)
+    return [what] if hidden.trouble else [what, hidden.of(what.strip("<>"))]
 
 
 def _known(state: bytes | None, wanted: Iterable[str]) -> list[Record]:
@@ -214,9 +224,8 @@ def _done(record: Record) -> Iterator[Node]:
         yield Node(line, "", replies)
     for name in fields.texts(record, "quarantined"):
         yield Node(f"kept in the quarantine: {name}")
-    for notice in record["notices"] if isinstance(record.get("notices"), list) else ():
-        said = notice if isinstance(notice, str) else json.dumps(notice, ensure_ascii=False)
-        yield Node(f"notice: {said}")
+    for who in fields.texts(record, "told"):
+        yield Node(f"told: {who}")
 
 
 def _times(record: Record) -> Iterator[Node]:

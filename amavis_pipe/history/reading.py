@@ -40,9 +40,9 @@ def _stamp(when: float) -> bytes:
 
 
 def find(state: bytes, what: str) -> list[Record]:
-    """The records of a queue id, of a Message-ID, or of the SHA-256 of a mail or part.
+    """The records of a queue id, a Message-ID, an address, or of the SHA-256 of a mail or part.
 
-    Oldest first, at most MOST.
+    Oldest first, at most MOST. An address is that of the sender or of a recipient, as the record has it.
     """
     wanted = (
         _by_sha256(what.lower())
@@ -71,15 +71,22 @@ def _by_sha256(sha256: str) -> _Wanted:
 
 
 def _by_id(name: str) -> _Wanted:
-    """By queue id, or Message-ID, with its brackets or without."""
+    """By queue id, or by Message-ID, sender or recipient, with brackets or without."""
     forms = (name, f"<{name}>")
     query = "SELECT id FROM mail WHERE queue_id = ? UNION SELECT id FROM mail WHERE message_id IN (?, ?)"
-    return _Wanted(
-        to_json(name)[1:-1].encode(),
-        query,
-        (name, *forms),
-        lambda record: record.get("id") == name or record.get("message_id") in forms,
-    )
+    values: tuple[str, ...] = (name, *forms)
+    if "@" in name:
+        query += (
+            " UNION SELECT id FROM mail WHERE sender = ? UNION SELECT mail FROM recipient WHERE address = ?"
+        )
+        values = (*values, name, name)
+    return _Wanted(to_json(name)[1:-1].encode(), query, values, lambda record: _is_named(record, name, forms))
+
+
+def _is_named(record: Record, name: str, forms: tuple[str, str]) -> bool:
+    if record.get("id") == name or record.get("message_id") in forms:
+        return True
+    return "@" in name and (fields.sender(record) == name or name in fields.recipients(record))
 
 
 def _known(db: Connection | None, folder: int, wanted: _Wanted) -> Iterator[Record]:

@@ -68,7 +68,9 @@ class Tallies:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._for_admins = settings.values["notices.admin"] in ("digest", "both")
-        self._for_people: bool = settings.values["notices.digest_recipients"]
+        # where the journal hides addresses, it names nobody to whom a mail could go
+        hidden: bool = settings.values["journal.hash_addresses"]
+        self._for_people: bool = settings.values["notices.digest_recipients"] and not hidden
         self._seen: set[tuple[str, str, int]] = set()
         self.admins: dict[bytes, Tally] = {}
         self.people: dict[bytes, Tally] = {}

@@ -38,6 +38,15 @@ def test_the_defaults_are_right(look):
         ({"infected": {"extension": "virus"}}, WARNING, "`local` names none"),
         ({"infected": {"admin": "a@example.org"}, "journal": {"days": 0}}, WARNING, "journal.days = 0"),
         ({"notices": {"digest_recipients": True}}, WARNING, "`local` names no domain"),
+        (
+            {
+                "notices": {"digest_recipients": True},
+                "journal": {"hash_addresses": True},
+                "local": ["example.org"],
+            },
+            WARNING,
+            "hides who they are",
+        ),
     ],
 )
 def test_each_fault_is_told(look, tree, level, expect):

@@ -278,6 +278,13 @@ class TestReaders:
         assert "carol" not in found[BOB]
         assert "amavis-pipe quarantine" not in found[BOB]
 
+    def test_where_the_journal_hides_who_they_are_nobody_gets_one(self, site):
+        site.configure(
+            notices={"digest_recipients": True}, local=["example.net"], journal={"hash_addresses": True}
+        )
+        site.hit(to=("0123456789ab@example.net",))
+        assert site.told() == {}
+
     def test_by_default_recipients_get_none(self, site):
         site.configure(local=["example.net"], **INFECTED)
         site.hit()

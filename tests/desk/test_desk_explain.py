@@ -1,11 +1,14 @@
 """The command `explain`: what is known of a mail, by whatever it is called; a file is examined, too."""
 
 import json
+import os
 from time import time
 
 import pytest
 from stand_in import journals, mails
 from test_desk_report import HOSTILE, on_terminal
+
+from amavis_pipe.veil import Veil
 
 QUARANTINED = "virus-20261125-080000-0123456789ab"
 
@@ -39,7 +42,7 @@ def infected():
                      {"name": "icap", "version": "", "cached": False, "ms": 0, "trouble": "no answer in 60 s"}],
         "sent": [{"route": "smtp:127.0.0.1:10025", "queue_id": "5cAB", "taken": True, "note": "",
                   "replies": [{"recipient": "b@example.org", "reply": "250 2.1.5 Ok"}]}],
-        "quarantined": [QUARANTINED], "notices": ["admin@example.org"],
+        "quarantined": [QUARANTINED], "told": ["sender", "admin"],
     }  # fmt: skip
 
 
@@ -73,7 +76,8 @@ EXPECTED = f"""\
     taken by smtp:127.0.0.1:10025, there 5cAB
       b@example.org: 250 2.1.5 Ok
     kept in the quarantine: {QUARANTINED}
-    notice: admin@example.org
+    told: sender
+    told: admin
 """
 
 
@@ -93,6 +97,24 @@ def test_a_mail_is_explained_by_any_of_its_names(desk, what, prune):
         "RECIPIENTS", ", ".join([*record["envelope"]["recipients"], "a@example.org", "b@example.org"])
     )
     assert rest.startswith(expected)
+
+
+@pytest.mark.parametrize("prune", [False, True], ids=["journal", "history"])
+@pytest.mark.parametrize("hidden", [False, True], ids=["plain", "hashed"])
+def test_mail_is_found_by_who_sent_it_and_who_got_it(desk, prune, hidden):
+    record = journals.record(1, time())
+    record["envelope"] |= {"sender": "alice@example.org", "recipients": ["bob@example.org"]}
+    record["actions"] = []
+    record |= {"told": []}
+    veil = Veil(os.fsencode(desk.state)) if hidden else None
+    write(desk, veil.record(record) if veil else record, infected(), prune=prune)
+    for address in ("alice@example.org", "<bob@example.org>", "bob@example.org"):
+        done = desk.run("explain", address)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{record['id']}: ")
+        assert "infected, " not in done.stdout
+        assert ("alice" in done.stdout) != hidden
+    assert desk.run("explain", "carol@example.org").returncode == 2
 
 
 def test_json_has_the_records_as_they_are(desk):
@@ -166,7 +188,7 @@ class TestFile:
 class TestHostileText:
     def record(self):
         record = infected() | {"id": "4B", "message_id": HOSTILE, "trouble": [HOSTILE], "quarantined": [HOSTILE],
-                               "notices": [{HOSTILE: HOSTILE}, 5], "source": HOSTILE}  # fmt: skip
+                               "told": [HOSTILE, 5], "source": HOSTILE}  # fmt: skip
         record["parts"][2] |= {"names": [HOSTILE], "kind": HOSTILE, "claimed": HOSTILE, "flags": [HOSTILE]}
         record["findings"][0] |= {"name": HOSTILE, "source": HOSTILE, "part": HOSTILE}
         record["scanners"][0] |= {"name": HOSTILE, "version": HOSTILE}
@@ -192,7 +214,7 @@ class TestHostileText:
     @pytest.mark.parametrize("odd", [None, 5, "x", [], {}, [None], [[]], [{}], {"a": None}], ids=repr)
     def test_a_field_of_another_type_does_no_harm(self, desk, odd):
         keys = ("message_id", "time", "envelope", "actions", "findings", "parts", "scanners", "sent", "ms", "cache",
-                "verdict", "sha256", "size", "spam", "notices", "quarantined", "limits", "trouble")  # fmt: skip
+                "verdict", "sha256", "size", "spam", "told", "quarantined", "limits", "trouble")  # fmt: skip
         write(desk, *({**infected(), "id": "4B", key: odd} for key in keys))
         done = desk.run("explain", "4B")
         assert (done.returncode, done.stderr) == (0, "")

@@ -68,7 +68,7 @@ def record(number: int, time: float, seed: int = 1) -> dict:
         "cache": "hit" if chance.random() < 0.1 else "miss",
         "ms": {"read": 0.2, "decompose": 1.1, "scan": 1.6, "total": round(chance.lognormvariate(3.5, 1), 3)},
         "sent": [{"route": "sendmail", "queue_id": f"5c{number:X}", "taken": True, "replies": replies,
-                  "note": ""}] if replies else [], "quarantined": [], "notices": [],
+                  "note": ""}] if replies else [], "quarantined": [], "told": [],
     }  # fmt: skip
 
 

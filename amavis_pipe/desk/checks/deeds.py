@@ -105,6 +105,11 @@ def _notices(site: Settings) -> Iterator[Result]:
         )
     if not site.journal_days and digest.is_wanted(site):
         yield warning("digests are wanted, and journal.days = 0 keeps nothing to tell of", "journal.days = 7")
+    if site.values["notices.digest_recipients"] and site.values["journal.hash_addresses"]:
+        yield warning(
+            "recipients are to get digests, and journal.hash_addresses hides who they are: none is sent",
+            "one of both must go",
+        )
     if site.values["notices.digest_recipients"] and not site.local:
         yield warning("recipients are to get digests, and `local` names no domain", "local = [...]")
 
