@@ -17,6 +17,7 @@ from amavis_pipe.desk.checks import (
     Result,
     deeds,
     ground,
+    launcher,
     passage,
     postfix,
     reentry,
@@ -37,6 +38,9 @@ SHOWN = 5
 UNKNOWN = 3
 
 
+SETTINGS, MASTER = "docs/amavis-pipe.toml.5.rst", "contrib/postfix/master.cf"
+INSTALLATION, SECURITY, FORMATS = "docs/installation.rst", "docs/security.rst", "docs/formats.rst"
+SCANNERS, POLICY, OPERATIONS = "docs/scanners.rst", "docs/policy.rst", "docs/operations.rst"
 SCANNER = ("Found av scanner ", "No av scanner: ")
 
 
@@ -62,7 +66,12 @@ def nagios(config: bytes | None, postfix_folder: str | None) -> int:
     try:
         mta = postfix.here(postfix_folder)
         site.become_filter_user(config, postfix.group_of(mta))
-        results = list(_results(config or settings.DEFAULT_PATH, mta))
+        path = config or settings.DEFAULT_PATH
+        owner = ground.owner_of(_values(path)["state"])
+        if owner not in (None, "root", pwd.getpwuid(os.geteuid()).pw_name):
+            print(f"AMAVIS-PIPE UNKNOWN: wants the rights of {owner} or root: sudo -u {owner}, say")
+            return UNKNOWN
+        results = list(_results(path, mta))
     except Exception as error:  # whatever it is, the monitor has to show it
         print(f"AMAVIS-PIPE UNKNOWN: {readable(str(error).encode(), 200)}")
         return UNKNOWN
@@ -97,14 +106,15 @@ class Told:
         if not self._json:
             level = self._paint(COLOURS[result.level], f"{result.level:<9}")
             print(f"{level} {result.what}", flush=True)
-            if result.advice:
-                print(f"{INDENT}{result.advice}")
+            for line in filter(None, (result.advice, result.read and f"see {result.read}")):
+                print(INDENT + line)
 
     def end(self, results: list[Result]) -> None:
         """All of them, or their numbers."""
         if self._json:
             checks: list[Json] = [
-                {"level": one.level, "what": one.what, "advice": one.advice} for one in results
+                {"level": one.level, "what": one.what, "advice": one.advice, "read": one.read}
+                for one in results
             ]
             print(to_json({"schema": 1, "checks": checks}))
             return
@@ -116,24 +126,30 @@ def _results(path: bytes, mta: "postfix.Postfix | None") -> Iterator[Result]:
     """Every result, in the order in which things are needed."""
     values = _values(path)
     state: bytes = values["state"]
-    yield from ground.check_settings(path)
-    yield from ground.check_user(state, pwd.getpwuid(os.geteuid()).pw_name)
-    yield from ground.check_folders(state)
-    yield from ground.check_program()
-    yield from ground.check_sandbox(values["sandbox"])
+    yield from _see(SETTINGS, ground.check_settings(path))
+    yield from _see(INSTALLATION, ground.check_user(state, pwd.getpwuid(os.geteuid()).pw_name))
+    yield from _see(INSTALLATION, ground.check_folders(state))
+    yield from _see(FORMATS, ground.check_program())
+    yield from _see(SECURITY, ground.check_sandbox(values["sandbox"]))
     here = site.placed(settings.Settings(values))
-    yield from ground.check_sendmail(here)
-    yield from reentry.check(here, mta)
-    yield from scanning.check_scanners(here)
-    yield from rights.check_rights(here)
-    yield from deeds.check(here, mta)
+    yield from _see(INSTALLATION, ground.check_sendmail(here))
+    yield from _see(MASTER, reentry.check(here, mta))
+    yield from _see(SCANNERS, scanning.check_scanners(here))
+    yield from _see(SCANNERS, rights.check_rights(here))
+    yield from _see(POLICY, deeds.check(here, mta))
     yield from scanning.check_unused(here)
-    yield from scanning.check_find(here)
+    yield from _see(SCANNERS, scanning.check_find(here))
     if mta is not None:
-        yield from scanning.check_sizes(here, mta.message_size_limit)
-        yield from postfix.check(mta, ground.owner_of(state), here.hard_seconds)
-        yield from passage.check(here, mta)
-    yield from passage.check_room(here)
+        yield from _see(SCANNERS, scanning.check_sizes(here, mta.message_size_limit))
+        yield from _see(MASTER, postfix.check(mta, ground.owner_of(state), here.hard_seconds))
+        yield from _see(SECURITY, launcher.check(mta))
+        yield from _see(MASTER, passage.check(here, mta))
+    yield from _see(OPERATIONS, passage.check_room(here, mta))
+
+
+def _see(where: str, results: Iterator[Result]) -> Iterator[Result]:
+    """The same, those that are not well with where to read."""
+    return (one if one.level == OK else one._replace(read=where) for one in results)
 
 
 def _values(path: bytes) -> "load.Values":

@@ -1,8 +1,8 @@
 """The command `explain`: all that is known of one mail, or of one file.
 
 A mail is looked up in the history and the journal, by queue id, Message-ID, SHA-256, or by the address of its
-sender or of a recipient, and then by the hash, too, that the journal may have instead. A file is examined now,
-as `scan` would, and then looked up by its content and that of its parts.
+sender or of a recipient, and then by the hash, too, that the journal may have instead. A file is examined
+now, as `scan` would, and then looked up by its content and that of its parts.
 """
 
 import json

@@ -204,6 +204,11 @@ class TestNagios:
             done.stdout,
         )
 
+    def test_who_has_not_the_filters_rights_knows_nothing(self, desk):
+        done = desk.run("check", "--nagios", user="daemon")
+        assert done.returncode == 3
+        assert re.fullmatch(r"AMAVIS-PIPE UNKNOWN: wants the rights of \w+ or root: .*\n", done.stdout)
+
     def test_a_problem_is_critical(self, desk):
         desk.configure('[[scanner]]\nname = "clamd"\nat = "/nowhere/x"\nretry = 0\n', scanners='["clamd"]')
         done = desk.run("check", "--nagios", "--postfix-config", "/nonexistent")

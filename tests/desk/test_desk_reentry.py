@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, postfix, reentry
+from amavis_pipe.desk.checks import OK, PROBLEM, WARNING, ok, postfix, reentry
 from amavis_pipe.settings import Settings
 
 OFFERS = b"250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 XFORWARD NAME ADDR\r\n"
@@ -170,7 +170,7 @@ class TestRoutes:
         route = f"smtp:{smtpd.at}"
         first, *more = reentry.check(site_of(route, other or route), None)
         smtpd.close()
-        assert first == (OK, f"{names} = {route}: an smtpd answers, and takes mail for any recipient", "")
+        assert first == ok(f"{names} = {route}: an smtpd answers, and takes mail for any recipient")
         assert levels(more) == ([PROBLEM] if other.startswith("smtp:") else [])
 
 
@@ -302,7 +302,7 @@ class TestEntry:
     def test_the_entry_is_found_by_its_address(self, look, name, at):
         options = {key.replace("127.0.0.1:10025", name): value for key, value in RIGHT.items()}
         found = look(options, entries=[f"{name} inet n - y - - smtpd"], at=at)
-        assert found == [(OK, f"master.cf: mail comes back by {name}/inet, and is not filtered again", "")]
+        assert found == [ok(f"master.cf: mail comes back by {name}/inet, and is not filtered again")]
 
     @pytest.mark.parametrize(
         ("at", "level"),

@@ -6,11 +6,15 @@ OK, WARNING, PROBLEM = "ok", "warning", "problem"
 
 
 class Result(NamedTuple):
-    """One thing that was looked at: level, what was found, what to do about it ("" where nothing)."""
+    """One thing that was looked at: level, what was found, what to do about it, and where that is explained.
+
+    The last two are "" where nothing is to be done.
+    """
 
     level: str
     what: str
     advice: str = ""
+    read: str = ""
 
 
 def ok(what: str) -> Result:

@@ -6,13 +6,13 @@ Asked of postconf(1), as in postfix.py; why each is wanted is in contrib/postfix
 import os
 from collections.abc import Iterator
 
-from amavis_pipe.desk.checks import Result, ok, problem, warning
+from amavis_pipe.desk.checks import Result, deeds, ok, problem, warning
 from amavis_pipe.desk.checks.postfix import Postfix
 from amavis_pipe.desk.table import amount
+from amavis_pipe.quarantine import MAILBOX, folder_of, is_address
 from amavis_pipe.settings import Settings
 from amavis_pipe.text import readable
 
-READ = "; contrib/postfix/master.cf says why"
 UNMAPPED = "no_address_mappings"
 PICKUP = ("pickup/unix", "pickup/fifo")
 OWN = 64 << 20
@@ -20,7 +20,9 @@ OWN = 64 << 20
 SHARE = 0.8
 """Of the machine's memory that all filters together may take."""
 LEAST = 1 << 30
-"""Bytes that should be free where mail is kept and spooled."""
+"""Bytes that should be free where mail is kept and spooled,"""
+FILES = 10_000
+"""and files that can still be made."""
 
 
 def check(site: Settings, postfix: Postfix) -> Iterator[Result]:
@@ -33,21 +35,42 @@ def check(site: Settings, postfix: Postfix) -> Iterator[Result]:
     ]
 
 
-def check_room(site: Settings) -> Iterator[Result]:
-    """Whether there is space on disk for spool, cache, journal and quarantine."""
-    try:
-        found = os.statvfs(site.state)
-    except OSError:
-        return  # its folders are looked at elsewhere
+def check_room(site: Settings, postfix: Postfix | None = None) -> Iterator[Result]:
+    """Whether there is space on disk for spool, cache, journal, quarantine, and Postfix's queue."""
+    kept = "mail is deferred when it is full: make room, or lower quarantine.size and journal.size"
+    wanted = [(site.state, LEAST, kept)]
+    wanted += [(folder, LEAST, kept) for folder in _quarantines(site)]
+    if postfix is not None and postfix.queue:
+        # smtpd(8) takes no mail with less than one and a half times message_size_limit free (queue_minfree)
+        least = max(LEAST, postfix.message_size_limit * 2)
+        wanted.append(
+            (os.fsencode(postfix.queue), least, "Postfix takes no mail when it is nearly full: make room")
+        )
+    seen = set()
+    for folder, least, advice in wanted:
+        try:
+            device, found = os.stat(folder).st_dev, os.statvfs(folder)
+        except OSError:
+            continue  # folders are looked at elsewhere
+        if device not in seen:
+            seen.add(device)
+            yield _room(readable(folder), found, least, advice)
+
+
+def _quarantines(site: Settings) -> Iterator[bytes]:
+    for place in deeds.places(site):
+        if not is_address(place):
+            path = folder_of(site.state, place)
+            yield os.path.dirname(path) if path.endswith(MAILBOX.encode()) else path
+
+
+def _room(where: str, found: os.statvfs_result, least: int, advice: str) -> Result:
     free = found.f_bavail * found.f_frsize
-    where = readable(site.state)
-    if free < LEAST:
-        advice = "mail is deferred when it is full: make room, or lower quarantine.size and journal.size"
-        yield warning(f"only {amount(free)} free for {where}", advice)
-    elif found.f_files and found.f_favail < 10_000:
-        yield warning(f"only {found.f_favail:,} files can still be made in {where}", "make room")
-    else:
-        yield ok(f"{amount(free)} free for {where}")
+    if free < least:
+        return warning(f"only {amount(free)} free for {where}", advice)
+    if found.f_files and found.f_favail < FILES:
+        return warning(f"only {found.f_favail:,} files can still be made in {where}", advice)
+    return ok(f"{amount(free)} free for {where}")
 
 
 def _mappings(postfix: Postfix) -> Iterator[Result]:
@@ -56,7 +79,7 @@ def _mappings(postfix: Postfix) -> Iterator[Result]:
             yield problem(
                 f"master.cf: {door} has no {UNMAPPED}: aliases are expanded before the filter, and automatic "
                 "copies go out twice",
-                f"-o receive_override_options={UNMAPPED} below it{READ}",
+                f"-o receive_override_options={UNMAPPED} below it",
             )
 
 
@@ -69,14 +92,14 @@ def _pickup(site: Settings, postfix: Postfix) -> Iterator[Result]:
     if milters and "no_milters" not in overrides and not _is_set(postfix, "non_smtpd_milters"):
         yield warning(
             f"milters see every mail twice: non_smtpd_milters = {readable(milters.encode(), 80)}",
-            f"-o non_smtpd_milters= below the entry pickup of master.cf, or forward by smtp{READ}",
+            "-o non_smtpd_milters= below the entry pickup of master.cf, or forward by smtp",
         )
     classes = _of_pickup(postfix, "smtputf8_autodetect_classes")
     if classes != "verify" and postfix.value("smtputf8_enable") != "no":
         yield problem(
             "mail with a raw 8-bit byte in its header bounces where the next host has no SMTPUTF8, and the "
             "bounce is lost",
-            f"-o smtputf8_autodetect_classes=verify below the entry pickup of master.cf{READ}",
+            "-o smtputf8_autodetect_classes=verify below the entry pickup of master.cf",
         )
 
 
@@ -84,6 +107,12 @@ def _memory(site: Settings, postfix: Postfix) -> Iterator[Result]:
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     default = postfix.value("default_process_limit")
     for entry in postfix.entries:
+        if entry.unbounded:
+            yield warning(
+                f"master.cf: {entry.name} has maxproc 0: as many filters at once as there is mail",
+                "about one for each processor is fastest",
+            )
+            continue
         most = entry.most or (int(default) if default.isdigit() else 100)
         wanted = most * (site.limits.memory + OWN)
         if wanted > total * SHARE:

@@ -27,7 +27,8 @@ FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/sbin")
 class Entry(NamedTuple):
     """A service of master.cf that runs the filter: its name, and what stands behind "pipe".
 
-    most  how many run at once, 0 for Postfix's default
+    most       how many run at once, 0 for Postfix's default
+    unbounded  as many as there is mail (maxproc 0)
     """
 
     name: str
@@ -35,6 +36,7 @@ class Entry(NamedTuple):
     options: dict[str, str]
     argv: list[str]
     most: int = 0
+    unbounded: bool = False
 
 
 class Postfix:
@@ -44,6 +46,7 @@ class Postfix:
     services  options of master.cf by "name/type/option"
     smtpds    "name/type" of every smtpd
     doors     those of them that pass mail to the filter
+    queue     the folder of its queue
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -57,6 +60,7 @@ class Postfix:
         self.seconds = {
             entry.name: in_seconds(self.value(entry.name + "_time_limit")) for entry in self.entries
         }
+        self.queue = self.value("queue_directory")
         size = self.value("message_size_limit")
         self.message_size_limit = int(size) if size.isdigit() else 0
         self._main = {
@@ -230,7 +234,7 @@ def _entry(line: str) -> Entry | None:
             argv = [value, *rest]
             ours = any(os.path.basename(part) == PROGRAM for part in argv[:4])
             most = int(words[6]) if words[6].isdigit() else 0
-            return Entry(words[0], attributes, options, argv, most) if ours else None
+            return Entry(words[0], attributes, options, argv, most, words[6] == "0") if ours else None
         else:
             attributes[name] = value
     return None
