@@ -224,7 +224,8 @@ OPTIONS = (
         "journal.hash_addresses",
         BOOL,
         False,
-        "Keep addresses in journal and log with their local parts hashed; domains stay.",
+        "Name nobody in journal and log: local parts of addresses, user names, clients and HELO are hashed "
+        "with a key of this site. Domains stay; recipients get no digests.",
     ),
     Option("journal.size", SIZE, "1 GiB", "prune removes the oldest records above this size."),
     Option(

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from amavis_pipe.desk import metrics
 from amavis_pipe.desk.metrics import COUNTERS, GAUGES
 
 NOW = datetime.now(UTC)
@@ -172,6 +174,25 @@ def test_what_a_crash_left_of_an_earlier_try_is_in_nobodys_way(site):
     assert site.run("prune").returncode == 0
     assert os.listdir(site.out) == ["x.prom"]
     assert "mails" in (site.out / "x.prom").read_text()
+
+
+def test_a_crash_before_it_is_noted_what_was_counted_costs_nothing(settings_of, tmp_path, monkeypatch):
+    (tmp_path / "journal").mkdir()
+    line = json.dumps(record()) + "\n"
+    (tmp_path / "journal" / f"{NOW - timedelta(minutes=10):%Y-%m-%d}.jsonl").write_text(line)
+    site, out, rename = settings_of(state=str(tmp_path)), tmp_path / "x.prom", os.rename
+
+    def killed(old, new):
+        if new.endswith(b"/metrics"):
+            raise KeyboardInterrupt
+        rename(old, new)
+
+    for how in (killed, killed, rename):
+        monkeypatch.setattr(os, "rename", how)
+        with suppress(KeyboardInterrupt):
+            metrics.write(site, os.fsencode(out), NOW.timestamp())
+        assert samples(out.read_text())["mails_total", ("action", "pass"), ("verdict", "clean")] == 1
+    assert (tmp_path / "metrics").exists()
 
 
 def test_runs_at_the_same_time_double_nothing(site):
