@@ -2,13 +2,18 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from amavis_pipe import journal
 from amavis_pipe.model import Envelope, Facts, Receipt, Reply
 from amavis_pipe.policy import Decision, Verdict
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -121,3 +126,25 @@ def test_a_record_never_goes_through_a_link(tmp_path):
     path.symlink_to(tmp_path / "elsewhere")
     assert journal.append(str(tmp_path).encode(), "x") == "Too many levels of symbolic links"
     assert (tmp_path / "elsewhere").read_text() == ""
+
+
+APPENDING = """
+import sys
+from amavis_pipe.journal import append
+for number in range(200):
+    if append(sys.argv[1].encode(), f"{sys.argv[2]} {number} " + sys.argv[2] * 6000):
+        sys.exit(1)
+"""
+
+
+def test_many_at_once_behind_a_torn_record_keep_each_record_whole(tmp_path):
+    journal.append(str(tmp_path).encode(), "first")
+    (path,) = tmp_path.iterdir()
+    with path.open("a") as file:
+        file.write("torn")
+    command = [sys.executable, "-c", APPENDING, str(tmp_path)]
+    running = [subprocess.Popen([*command, name], env={"PYTHONPATH": str(PROJECT)}) for name in "abcd"]
+    assert [one.wait() for one in running] == [0] * 4
+    found = [line for one in sorted(tmp_path.iterdir()) for line in one.read_text().splitlines() if line]
+    expect = [f"{name} {number} " + name * 6000 for name in "abcd" for number in range(200)]
+    assert sorted(found) == sorted(["first", "torn", *expect])
