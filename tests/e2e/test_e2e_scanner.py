@@ -24,7 +24,10 @@ def test_clamd_killed_defers_mail_until_it_is_back(site: Site) -> None:
     site.clamd.start()
     (arrived,) = site.retried()
     assert arrived.data.endswith(MAIL)
-    assert len(site.journal()) == 1
+    *tries, last = site.records()
+    assert [bool(one["trouble"]) for one in (*tries, last)] == [True, True, False]
+    assert {one["id"] for one in (*tries, last)} == {queue_id}
+    assert all("clamd at " in one["trouble"][0] for one in tries)
 
 
 def test_clamd_killed_while_it_scans_defers_mail(site: Site) -> None:

@@ -209,7 +209,11 @@ class Site:
         return [pid for pid in found if not any(pid in children(other) for other in found)]
 
     def journal(self) -> list[dict[str, Any]]:
-        """The records of all runs that came to an end, oldest first."""
+        """The records of all runs that decided over a mail, oldest first."""
+        return [record for record in self.records() if not record["trouble"]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The same, and those of runs that left the mail in the queue."""
         files = sorted((self.state / "journal").iterdir())
         return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 
