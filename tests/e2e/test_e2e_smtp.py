@@ -2,7 +2,8 @@
 
 import os
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from signal import SIGKILL
 
 import pytest
@@ -188,27 +189,36 @@ def test_a_commit_that_nobody_heard_may_double_the_mail_and_never_loses_it(site:
     assert all(original(one) == MAIL for one in arrived)
 
 
-def held_after_the_commit(site: Site) -> tuple[int, Path]:
-    """Send a mail whose filter hangs on its way from the commit to its end; its process id, what it hangs on."""
+@contextmanager
+def held_after_the_commit(site: Site) -> Iterator[int]:
+    """Send a mail whose filter hangs on its way from the commit to its end, at the journal: a pipe, and full.
+
+    Its process id; the journal is none any more at the end.
+    """
     record = site.state / "journal" / site.today()
     os.mkfifo(record)
     os.chown(record, site.state.stat().st_uid, -1)
-    site.send(MAIL)
-    wait_for(lambda: site.sink.mails, "the mail to arrive")
-    (pid,) = site.filters()
-    return pid, record
+    pipe = os.open(record, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, bytes(1 << 12))
+        site.send(MAIL)
+        wait_for(lambda: site.sink.mails, "the mail to arrive")
+        (pid,) = site.filters()
+        yield pid
+    finally:
+        record.unlink()
+        os.close(pipe)
 
 
 @pytest.mark.parametrize("how", ["filter", "postfix"])
 def test_who_is_killed_between_the_commit_and_the_end_does_not_double_the_mail(site: Site, how: str) -> None:
-    pid, record = held_after_the_commit(site)
-    if how == "filter":
+    with held_after_the_commit(site) as pid:
+        if how == "postfix":
+            site.postfix.stop()
         os.kill(pid, SIGKILL)
-    else:
-        site.postfix.stop()
-        os.kill(pid, SIGKILL)
-    wait_for(lambda: not alive(pid), "the end of the filter")
-    record.unlink()
+        wait_for(lambda: not alive(pid), "the end of the filter")
     site.postfix.ensure()
     (arrived,) = site.retried()
     assert original(arrived) == MAIL
