@@ -110,6 +110,8 @@ def _told(record: Record) -> Iterator[tuple[str, str, float]]:
     yield "label", fields.text(record.get("verdict")) or "none", fields.number(record.get("size"))
     for action in fields.actions(record):
         yield "action", action, 0.0
+    if record.get("trouble"):
+        return  # one of several tries: nothing is known of what the cache or a scanner did
     yield from _names(record)
     for part in fields.rows(record, "parts"):
         yield "kind", fields.text(part.get("kind")), fields.number(part.get("size"))

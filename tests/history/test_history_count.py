@@ -62,6 +62,13 @@ def test_the_flow_of_a_mail(record, expect):
     assert counts_of(record).minutes == {(NOON + 60, what): 1 for what in expect}
 
 
+def test_a_try_that_ended_in_trouble_says_nothing_of_cache_and_scanners():
+    tried = made(trouble=["trouble: clamd: no answer"], verdict=None, actions=[])
+    counts = counts_of(tried)
+    assert {what for _, what in counts.minutes} == {"deferred"}
+    assert {what for _, what, _ in counts.hours} == {"label"}
+
+
 def test_minutes_and_hours_begin_at_whole_ones():
     counts = counts_of(made(), made())
     assert counts.minutes[NOON + 60, "received"] == 2
