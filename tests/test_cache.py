@@ -16,6 +16,7 @@ from time import time
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from stand_in.reach import open_to_all
 
 from amavis_pipe import cache as cache_module
 from amavis_pipe import generation
@@ -522,8 +523,7 @@ def _as_nobody(folder, entries):
         results.put([cache.put(digest(name), data) for name, data in entries])
 
     if os.geteuid() == 0:
-        for parent in folder.parents[:3]:
-            parent.chmod(0o755)
+        open_to_all(folder)
         os.chown(folder / "current", 65534, 65534)
     folder.chmod(0o555)
     child = context.Process(target=work)

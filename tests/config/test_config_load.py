@@ -295,10 +295,10 @@ def test_a_clamd_tells_its_settings_by_its_command_line(tmp_path, words):
     conf.write_text(f"LocalSocket {at}\nDatabaseDirectory {tmp_path}/own\n")
     listen = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()\n"
     program = tmp_path / "clamd"
-    program.write_text(listen + "print(flush=True); s.accept()\n")
+    program.write_text(listen + "print(flush=True); sys.stdin.read()\n")
     given = [word.format(conf=conf) for word in words]
     command = ["/usr/bin/python3", "-I", "-S", str(program), str(at), *given]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as clamd:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as clamd:
         assert clamd.stdout.readline()
         files = []
         row = clamav.clamd_row({"name": "clamd", "via": "clamd", "at": (str(at),)}, files)

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from stand_in.reach import open_to_all
 
 PACKAGE = Path(__file__).resolve().parents[2] / "amavis_pipe"
 
@@ -127,9 +128,7 @@ def site(tmp_path):
     state = folder / "state"
     state.mkdir(mode=0o700)
     shutil.chown(state, "nobody", "nogroup")
-    for parent in [folder, *folder.parents]:
-        if parent.stat().st_mode & 0o005 != 0o005 and parent.owner() == "root":
-            parent.chmod(parent.stat().st_mode | 0o005)
+    open_to_all(folder)
     settings = folder / "settings.toml"
     settings.write_text(f'state = "{state}"\nforward = "file:{state}"\nscanners = ["builtin"]\n')
     return folder
