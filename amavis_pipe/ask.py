@@ -136,6 +136,7 @@ class Inquiry:
     """The questions of one mail to all configured scanners.
 
     steady  whether every clean answer of ask() may be remembered
+    fresh   whether every scanner was asked something, and has answered
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Inquiry:
         self._until = monotonic() + settings.scan_seconds if until is None else until
         self._sources = [self._source(one) for one in called or witnesses(settings, cache, self._until)]
         self._stand_ins: dict[str, Source] = {}
-        self.steady = True
+        self.steady = self.fresh = True
 
     def _source(self, witness: Witness) -> Source:
         return Source(witness, self._cache, self._settings.clean_seconds)
@@ -183,7 +184,7 @@ class Inquiry:
         kept, failed, answered = True, [], []
         for source, said in self._asked(mail, facts.parts):
             if isinstance(said, ScannerTrouble):
-                self.steady = kept = False
+                self.steady = self.fresh = kept = False
                 facts.answers.append(Answer(source.row.name, trouble=str(said)))
                 failed.append((source, said))
             else:
@@ -281,6 +282,7 @@ class Inquiry:
         keep = same and stamp.settled
         asked = [path for path, _ in given.items]
         self.steady = self.steady and keep and all(path in fresh for path in asked)
+        self.fresh = self.fresh and bool(asked)
         hashes = {part.path: part.sha256 for part in facts.parts}
         for path in asked:
             if path and path in fresh:

@@ -114,7 +114,7 @@ def _examined(
         tries = _begun(settings, guarded)
         facts = _taken_apart(apart, None, tries)
         if tries is not None:
-            tries.end(True)
+            tries.end(True, scanned=False)
         return Examination(facts, False, {"decompose": (perf_counter() - begun) * 1000})
     until = monotonic() + settings.scan_seconds if until is None else until
     called = witnesses(settings, cache, until)
@@ -142,7 +142,7 @@ def _examined(
             return _ask_without_known(mail, facts, inquiry, stamps, settings, cache)
         return inquiry.ask(mail, facts), 0, 0.0
 
-    lasting, key, oldest = _asked(ask, facts, tries)
+    lasting, key, oldest = _asked(ask, inquiry, facts, tries)
     if lasting and keys and not any(found.name.startswith(PASSING) for found in facts.findings):
         cache.put(keys[key], _packed(facts), max(oldest, inquiry.oldest))
     scanned = perf_counter()
@@ -177,23 +177,25 @@ def _taken_apart(
 
 
 def _asked(
-    ask: "Callable[[], tuple[bool, int, float]]", facts: Facts, tries: "Tries | None"
+    ask: "Callable[[], tuple[bool, int, float]]", inquiry: "Inquiry", facts: Facts, tries: "Tries | None"
 ) -> tuple[bool, int, float]:
     """What `ask` gives, or that nothing may be remembered, if filters have died in that."""
     if tries is None:
         return ask()
     if tries.skipped & tries.SCAN:
         facts.findings.append(Finding("unchecked", POISON))
-        tries.end(True)
+        tries.end(True, scanned=False)
         return False, 0, 0.0
     tries.enter(tries.SCAN)
     try:
         answered = ask()
     except Trouble as trouble:
-        if getattr(trouble, "kind", "") != "slow":  # a scanner that works on it for ever may die of it, too
+        if getattr(trouble, "kind", "") == "slow":  # a scanner that works on it for ever may die of it, too
+            tries.hang(tries.SCAN)
+        else:
             tries.end(False)
         raise
-    tries.end(True)
+    tries.end(True, inquiry.fresh)
     return answered
 
 

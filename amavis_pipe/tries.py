@@ -5,11 +5,13 @@ up others, and come back to its sender in the end. So each examination is noted 
 that it is in, and the note is taken away when it ends, well or by a trouble that is the machine's. A note
 that is still there tells of a death. What died `limits.poison_tries` times in one step, other mail being
 examined meanwhile, is no longer subjected to that step: the mail is *unchecked*, "poison", and goes by
-policy. Without any other mail's success it takes four times as many, for then it may be the machine.
+policy. Without any other mail's success it takes four times as many, for then it may be the machine. That a
+scanner gives no answer in time is counted only if it answers others meanwhile: one that hangs makes no mail
+poison.
 
-One file of fixed size, `state/tries`: SLOTS of 32 bytes, the first of which holds the time of the last
-success. A mail's place is by its key; another one in the same place replaces it. Nothing is locked: a race
-loses a count.
+One file of fixed size, `state/tries`: SLOTS of 32 bytes, the first of which holds the times when a mail was
+last taken apart, and last scanned. A mail's place is by its key; another one in the same place replaces it.
+Nothing is locked: a race loses a count.
 """
 
 import posix
@@ -21,6 +23,10 @@ LASTS = 7 * 86400
 """Seconds after which a note is not believed any more."""
 _KEY = 21
 _SEVERAL = 4
+_HUNG = 4
+"""Added to a step that has not ended in time, and is known not to have died."""
+_SUCCESS = {1: 16, 2: 24}
+"""Where the first slot has the time of a step's last success."""
 
 
 class Tries:
@@ -52,11 +58,13 @@ class Tries:
         when = int.from_bytes(found[24:], "big") / 1000
         if found[:_KEY] == self._key and -60 < now - when < LASTS:
             self.skipped, self._count, died_in = found[_KEY], found[_KEY + 1], found[_KEY + 2]
-            if died_in:
-                others = int.from_bytes(self._read(0)[24:], "big") / 1000 > when
-                self._count += _SEVERAL if others else 1
+            step = died_in & ~_HUNG
+            if step in _SUCCESS:
+                at = _SUCCESS[step]
+                others = int.from_bytes(self._read(0)[at : at + 8], "big") / 1000 > when
+                self._count += _SEVERAL if others else int(step == died_in)
             if self._count >= self._most:
-                self.skipped |= died_in
+                self.skipped |= step
                 self._count = 0
         self.enter(self.DECOMPOSE)
 
@@ -64,11 +72,18 @@ class Tries:
         """Note the step that it is in."""
         self._write(self._place, self._key + bytes((self.skipped, self._count, step)))
 
-    def end(self, well: bool) -> None:
-        """Note that it has ended: well, or by what is not this mail's doing."""
+    def hang(self, step: int) -> None:
+        """Note that a step has not ended in time: this mail's doing if it ends for others."""
+        self.enter(step | _HUNG)
+
+    def end(self, well: bool, scanned: bool = True) -> None:
+        """Note that it has ended: well, or by what is not this mail's doing.
+
+        `scanned` says that every scanner was asked now, and has answered.
+        """
         if well and not self.skipped:
             self._write(self._place, b"")
-            self._write(0, b"")
+            self._put(_stamp() * (2 if scanned else 1), _SUCCESS[self.DECOMPOSE])
         else:
             self.enter(0)
 
@@ -80,7 +95,15 @@ class Tries:
         return found.ljust(SLOT, b"\0")
 
     def _write(self, place: int, head: bytes) -> None:
+        self._put(head.ljust(24, b"\0") + _stamp(), place)
+
+    def _put(self, data: bytes, at: int) -> None:
         try:
-            posix.pwrite(self._fd, head.ljust(24, b"\0") + int(time() * 1000).to_bytes(8, "big"), place)
+            posix.pwrite(self._fd, data, at)
         except OSError:
             pass
+
+
+def _stamp() -> bytes:
+    """The time in milliseconds, eight bytes."""
+    return int(max(time(), 0) * 1000).to_bytes(8, "big")

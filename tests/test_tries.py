@@ -40,8 +40,15 @@ class Site:
             found.enter(step)
         return found.skipped
 
-    def succeeds(self, key=OTHER):
-        self.tries(key).end(True)
+    def hangs(self):
+        """A scanner gives no answer in time."""
+        found = self.tries()
+        found.enter(Tries.SCAN)
+        found.hang(Tries.SCAN)
+        return found.skipped
+
+    def succeeds(self, key=OTHER, scanned=True):
+        self.tries(key).end(True, scanned)
 
 
 @pytest.mark.parametrize("step", [Tries.DECOMPOSE, Tries.SCAN])
@@ -63,6 +70,35 @@ def test_both_steps_may_be_left_out_in_the_end(site):
 def test_where_no_other_mail_succeeds_it_takes_longer(site):
     skipped = [site.dies(Tries.SCAN) for _ in range(13)]
     assert skipped == [0] * 12 + [Tries.SCAN]
+
+
+def test_a_scanner_that_hangs_for_one_mail_alone_is_not_asked_about_it_for_ever(site):
+    skipped = []
+    for _ in range(4):
+        skipped.append(site.hangs())
+        site.succeeds()
+    assert skipped == [0, 0, 0, Tries.SCAN]
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["no mail goes", "others are not scanned"])
+def test_a_scanner_that_hangs_for_all_makes_no_mail_poison(site, others):
+    for _ in range(100):
+        assert site.hangs() == 0
+        if others:
+            site.succeeds(scanned=False)
+
+
+def test_where_nothing_is_scanned_deaths_in_taking_apart_are_counted_all_the_same(site):
+    for _ in range(3):
+        site.dies(Tries.DECOMPOSE)
+        site.succeeds(scanned=False)
+    assert site.tries().skipped == Tries.DECOMPOSE
+
+
+def test_with_the_clock_before_1970_nothing_fails(site, clock):
+    clock[0] = -5000.0
+    site.dies()
+    site.succeeds()
 
 
 def test_a_success_takes_all_back(site):

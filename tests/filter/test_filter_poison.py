@@ -1,6 +1,8 @@
 """A mail that filters die of is not tried for ever: it is kept back unchecked, and people are told."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,11 +45,25 @@ def test_after_three_deaths_it_is_kept_back_and_recipients_and_admin_are_told(si
     assert site.filter(OTHER).out == b"passed clean\n"
 
 
+def test_of_eight_at_once_each_is_counted_for_itself(site):
+    deadly(site, "decompose")
+    mails = [HEAD + b"%s %d\n" % (word, number) for word in (b"deadly", b"tame") for number in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            ended = list(pool.map(site.filter, mails))
+            assert [done.status for done in ended] == [-9] * 4 + [0] * 4
+            assert site.filter(OTHER + os.urandom(8).hex().encode()).status == 0  # after the last death
+        ended = list(pool.map(site.filter, mails))
+    assert all(done.out.startswith(b"discarded unchecked poison, kept as ") for done in ended[:4])
+    assert [done.out for done in ended[4:]] == [b"passed clean\n"] * 4
+    assert len(site.forwarded()) == 4 * 4 + 3
+
+
 def test_a_scanner_that_is_not_there_makes_no_mail_poison(site):
     site.configure(
         '[[scanner]]\nname = "x"\nvia = "clamd"\nat = "/nowhere/clamd.ctl"\nretry = 0\n', scanners='["x"]'
     )
-    for _ in range(5):
+    for _ in range(10):
         assert site.filter(MAIL).status == 75
     site.configure()
     assert site.filter(MAIL).out == b"passed clean\n"
