@@ -11,6 +11,7 @@ not hang a mail that was delivered already.
 
 import posix
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM, socket
+from _stat import S_ISREG
 from errno import EPIPE, EPROTOTYPE
 from time import gmtime, localtime, strftime
 
@@ -37,12 +38,17 @@ LONGEST = 900
 def append(folder: bytes, line: str) -> str:
     """Append one record to today's file below `folder`; why that failed, or ""."""
     path = folder + b"/" + strftime("%Y-%m-%d", gmtime()).encode() + b".jsonl"
+    # without O_NONBLOCK a pipe of that name might hold up a mail that was delivered
     flags = posix.O_RDWR | posix.O_APPEND | posix.O_CREAT | posix.O_CLOEXEC | posix.O_NOFOLLOW
+    flags |= posix.O_NONBLOCK
     try:
         fd = posix.open(path, flags, 0o600)
         try:
             data = line.encode() + b"\n"
-            size = posix.fstat(fd).st_size
+            found = posix.fstat(fd)
+            if not S_ISREG(found.st_mode):
+                return "not a regular file"
+            size = found.st_size
             if size and posix.pread(fd, 1, size - 1) != b"\n":
                 data = b"\n" + data
             return "" if posix.write(fd, data) == len(data) else "cut off, the disk is full"

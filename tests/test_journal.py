@@ -148,3 +148,12 @@ def test_many_at_once_behind_a_torn_record_keep_each_record_whole(tmp_path):
     found = [line for one in sorted(tmp_path.iterdir()) for line in one.read_text().splitlines() if line]
     expect = [f"{name} {number} " + name * 6000 for name in "abcd" for number in range(200)]
     assert sorted(found) == sorted(["first", "torn", *expect])
+
+
+def test_a_pipe_does_not_hold_a_mail_up_nor_swallow_its_record(tmp_path):
+    folder = os.fsencode(tmp_path)
+    assert journal.append(folder, "{}") == ""
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert journal.append(folder, "{}") == "not a regular file"
