@@ -6,7 +6,7 @@ A form is a function of the site that gives a context manager (stand_in/faults.p
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from stand_in.clamd import Clamd
 from stand_in.faults import (
     Fault,
     FaultSite,
+    Words,
     behind,
     both,
     changed,
@@ -116,7 +117,7 @@ def snapshot(site: FaultSite, damage) -> Iterator[None]:
 
 def link_to(target: str):
     """A function that makes a link."""
-    return lambda path: path.symlink_to(target)
+    return lambda path, *_: path.symlink_to(target)
 
 
 def write(data: bytes):
@@ -184,6 +185,21 @@ def decoder(text: str) -> Fault:
     return at(DECODER, changed, UNPACK, f"    {text}\n{UNPACK}")
 
 
+def quickly(fault: Fault) -> Fault:
+    """The same where there is but a second for taking a mail apart."""
+
+    @contextmanager
+    def made(site: FaultSite) -> Iterator[None]:
+        site.configure(HELD_BACK + "[limits]\nseconds = 1\n")
+        try:
+            with fault(site):
+                yield
+        finally:
+            site.configure(HELD_BACK)
+
+    return made
+
+
 SANDBOX: Rows = {
     "no processes": [lambda site: injected("clone,clone3,fork,vfork", "EAGAIN")],
     "no Landlock": [lambda site: injected("landlock_create_ruleset", "ENOSYS")],
@@ -198,7 +214,7 @@ DECODERS: Rows = {
     "killed": [decoder(f"import os; os.kill(os.getpid(), {int(number)})") for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)],
     "a fault in a library": [decoder("import ctypes; ctypes.string_at(0)"), decoder("import os; os.abort()")],
     "leaves": [decoder(f"import os; os._exit({status})") for status in (0, 1, 75)],
-    "hangs": [decoder("while True: pass"), decoder("import time; time.sleep(99)")],
+    "hangs": [quickly(decoder("while True: pass")), quickly(decoder("import time; time.sleep(99)"))],
     "no memory": [decoder("kept = [bytes(1 << 20) for _ in range(1 << 20)]"), decoder("raise MemoryError")],
     "output without end": [decoder("sink.add(bytes(1 << 20) for _ in iter(int, 1))"), decoder("while True: sink.add([b'x'])")],
     "processes without end": [decoder("import os\n    while True: os.fork()")],
@@ -326,7 +342,12 @@ def sendmail(first: str = "", last: str = "exit 0") -> Fault:
 
 def by_sendmail(fault: Fault) -> Fault:
     """The same where mail goes by sendmail."""
-    return lambda site: both(settled(site, forward="sendmail"), fault(site))
+
+    def made(site: FaultSite) -> AbstractContextManager[Words | None]:
+        site.obey()
+        return both(settled(site, forward="sendmail"), fault(site))
+
+    return made
 
 
 STATUSES = (1, 2, *range(64, 79), 126, 127, 255)
@@ -360,6 +381,17 @@ def answering(site: FaultSite, stage: str, reply: str | bytes) -> Iterator[None]
                     (site.out / f"smtp{number}.eml").write_bytes(smtpd.unstuffed(message))
 
 
+@contextmanager
+def nobody_listens(site: FaultSite) -> Iterator[None]:
+    """There is no smtpd."""
+    site.obey()
+    site.configure(forward="smtp:127.0.0.1:9")
+    try:
+        yield
+    finally:
+        site.configure(forward="sendmail")
+
+
 FOR_NOW, FOR_GOOD, UNKNOWN = "451 4.3.0 not now", "554 5.7.1 no", "550 5.1.1 unknown"
 BYE = "421 4.3.2 shutting down"
 SAID_NO = (FOR_NOW, FOR_GOOD, BYE)
@@ -372,7 +404,7 @@ def smtp(stages: tuple[str, ...], *replies: str | bytes) -> Forms:
 
 
 SMTP: Rows = {
-    "nobody listens": [lambda site: settled(site, forward="smtp:127.0.0.1:9")],
+    "nobody listens": [nobody_listens],
     "says 4xx": smtp(STAGES, FOR_NOW, BYE),
     "says 5xx": smtp(("connect", "EHLO", "MAIL", "DATA", "."), FOR_GOOD),
     "refuses the recipient": smtp(("RCPT",), UNKNOWN),

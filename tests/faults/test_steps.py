@@ -115,7 +115,7 @@ def test_one_thing_becomes_of_the_mail_as_published(site, step, fault):
 
 def published():
     """The rows of the page."""
-    rows = re.findall(r"^   \* - (.+)\n     - (.+)\n     - (.+)\n     - (.+)$", PAGE.read_text(), re.M)
+    rows = re.findall(r"^   \* - (.+)\n     - (.+)\n     - (.+)\n     - (.+)$", PAGE.read_text(), re.M)[1:]
     return {(step, fault): (clean, infected) for step, fault, clean, infected in rows}
 
 

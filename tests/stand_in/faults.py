@@ -65,11 +65,11 @@ class FaultSite(FilterSite):
 
     def taken(self) -> list[bytes]:
         """What was forwarded, by file or sendmail."""
-        return [path.read_bytes() for path in self.out.iterdir() if path.suffix == ".eml"]
+        return [path.read_bytes() for path in self.out.glob("*.eml")]
 
     def kept(self) -> list[bytes]:
         """What is in the quarantine, whole."""
-        paths = [path for path in (self.state / "quarantine").glob("*/*") if path.suffix != ".json"]
+        paths = [path for path in (self.state / "quarantine").glob("*/*-4bQ7Xz-*") if path.suffix != ".json"]
         return [path.read_bytes() for path in paths if not path.name.startswith(".")]
 
     def clear(self) -> None:
