@@ -123,7 +123,9 @@ OUTCOMES: dict[tuple[str, bool], set[str]] = {}
 
 def published():
     """The outcomes of each fault by docs/faults.rst, for a clean mail and an infected one."""
-    rows = re.findall(r"^   \* - (.+)\n     - (.+)\n     - (.+)$", PAGE.read_text().partition("By step\n")[0], re.M)
+    rows = re.findall(
+        r"^   \* - (.+)\n     - (.+)\n     - (.+)$", PAGE.read_text().partition("By step\n")[0], re.M
+    )
     found = {}
     for fault, clean, infected in rows[1:]:  # the first is the head
         found[fault, True], found[fault, False] = set(clean.split("; ")), set(infected.split("; "))

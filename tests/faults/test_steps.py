@@ -22,6 +22,9 @@ TABLE = os.environ.get("TABLE")
 HEAD = b"From: a@example.org\nSubject: faults\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n"
 
 
+PLAIN = HEAD + b"\nwarm\n"
+
+
 def plain(content):
     """A text."""
     return HEAD + b"\n" + content + b"\n"
@@ -104,6 +107,8 @@ def became(site, fault, mail, infected):
 def test_one_thing_becomes_of_the_mail_as_published(site, step, fault):
     make = MAILS.get(step, plain)
     site.configure(cases.HELD_BACK if make is packed else "")
+    site.obey()
+    site.launch(PLAIN, None)  # with these settings there is a snapshot
     seen = [
         "; ".join(sorted({became(site, form, make(content), content != b"hello") for form in forms}))
         for forms in [cases.STEPS[step][fault]]

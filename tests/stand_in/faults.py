@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from stand_in import filter_site
@@ -30,12 +31,17 @@ class FaultSite(FilterSite):
     """
 
     def __init__(self, folder: Path) -> None:
+        self.told = folder / "told"
         super().__init__(folder)
         self.sendmail = folder / "sendmail"
-        self.told = folder / "told"
         self.told.mkdir(mode=0o700)
         owned(self.told)
         self.obey()
+        for name in ("jinja2", "markupsafe"):  # what notices are made with
+            found = Path(str(find_spec(name).origin)).parent
+            shutil.copytree(found, folder / "third" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        folders = [str(folder), str(folder / "third")]
+        self.rewrite("contrib/postfix/amavis-pipe", "FOLDERS = []", f"FOLDERS = {folders}")
         self.rewrite("amavis_pipe/forward/sendmail.py", "/usr/sbin/sendmail", str(self.sendmail))
         self.rewrite("amavis_pipe/perform.py", "timeout = int(min(", "timeout = 1 or int(min(")
         self.arguments = ["--config", str(self.settings), "--queue-id", "4bQ7Xz"]
@@ -43,6 +49,10 @@ class FaultSite(FilterSite):
         subprocess.run(
             [filter_site.PYTHON, "-m", "compileall", "-q", str(folder / "amavis_pipe")], check=True
         )
+
+    def configure(self, more: str = "", scanners: str = '["builtin"]', forward: str = "") -> None:
+        """As a site does; notices go into a folder of their own, `told`."""
+        super().configure(f'notify = "file:{self.told}"\n{more}', scanners, forward)
 
     def rewrite(self, name: str, old: str, new: str) -> None:
         """Change a file of the copy for good."""
@@ -176,6 +186,14 @@ def behind(*words: str) -> Iterator[Words]:
     yield list(words)
 
 
+@contextmanager
+def appended(path: Path, text: str) -> Iterator[None]:
+    """A file goes on with this."""
+    whole = path.read_text()
+    with changed(path, whole, whole + text):
+        yield
+
+
 def injected(call: str, error: str) -> AbstractContextManager[Words]:
     """A system call fails whenever it is made."""
     return behind(
@@ -189,7 +207,9 @@ def shell(*lines: str) -> AbstractContextManager[Words]:
 
 
 @contextmanager
-def settled(site: FaultSite, more: str = "", scanners: str = '["builtin"]', forward: str = "") -> Iterator[None]:
+def settled(
+    site: FaultSite, more: str = "", scanners: str = '["builtin"]', forward: str = ""
+) -> Iterator[None]:
     """Other settings hold, afterwards too: there is nothing wrong with them."""
     site.configure(more, scanners, forward)
     yield
