@@ -2,6 +2,7 @@
 
 Each fault is made on the real program, for a clean mail and for an infected one; then it is taken away, and
 what was deferred is tried again, as Postfix does. Counted in the end: one copy of each, whole, in one place.
+A run here takes some of the forms of each fault; `make faults` takes them all.
 """
 
 import gzip
@@ -18,6 +19,7 @@ from stand_in.faults import FaultSite
 from amavis_pipe.scan.builtin import eicar
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/faults.rst"
+ALL = os.environ.get("STEP") == "1"
 TABLE = os.environ.get("TABLE")
 HEAD = b"From: a@example.org\nSubject: faults\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n"
 
@@ -109,13 +111,17 @@ def test_one_thing_becomes_of_the_mail_as_published(site, step, fault):
     site.configure(cases.HELD_BACK if make is packed else "")
     site.obey()
     site.launch(PLAIN, None)  # with these settings there is a snapshot
+    forms = cases.STEPS[step][fault]
+    chosen = forms if ALL else forms[:: max(1, len(forms) // 4)]
     seen = [
-        "; ".join(sorted({became(site, form, make(content), content != b"hello") for form in forms}))
-        for forms in [cases.STEPS[step][fault]]
+        {became(site, form, make(content), content != b"hello") for form in chosen}
         for content in (b"hello", eicar())
     ]
-    SEEN[step, fault] = tuple(seen)
-    assert TABLE or published()[step, fault] == tuple(seen)
+    SEEN[step, fault] = "; ".join(sorted(seen[0])), "; ".join(sorted(seen[1]))
+    if ALL and not TABLE:
+        assert SEEN[step, fault] == published()[step, fault]
+    for found, said in zip(seen, published().get((step, fault), ()), strict=False):
+        assert TABLE or found <= set(said.split("; "))
 
 
 def published():
@@ -125,8 +131,8 @@ def published():
 
 
 def test_the_published_table_has_these_rows():
-    """With TABLE=1 in the environment it is written anew, if all of them were run."""
-    if TABLE and len(SEEN) == len(ROWS):
+    """With STEP=1 and TABLE=1 in the environment it is written anew."""
+    if ALL and TABLE and len(SEEN) == len(ROWS):
         rows = "".join(
             f"   * - {step}\n     - {fault}\n     - {SEEN[step, fault][0]}\n     - {SEEN[step, fault][1]}\n"
             for step, fault in ROWS
