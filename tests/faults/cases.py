@@ -77,7 +77,7 @@ START: Rows = {
     "the launcher may not be run": [at("contrib/postfix/amavis-pipe", mode, 0o644)],
     "the interpreter is missing": [at("contrib/postfix/amavis-pipe", changed, "/usr/bin/python3", "/nowhere/python3")],
     "no descriptors": limits("nofile", *range(3, 16)),
-    "no memory": limits("as", *(mb << 20 for mb in range(4, 40, 3))),
+    "no memory": limits("as", *(mb << 20 for mb in (4, 7, 10, 12, 13, 14, 15, 16, 18, 20, 30))),
     "no file may grow": limits("fsize", 0, 1, 100, 4096),
     "no time of the processor": limits("cpu", 0),
     "stdin closed, a folder, or for writing alone": lines("exec <&-", "exec </", "exec 0>/dev/null"),
@@ -214,7 +214,7 @@ def quickly(fault: Fault) -> Fault:
 
     @contextmanager
     def made(site: FaultSite) -> Iterator[None]:
-        site.configure(HELD_BACK + "[limits]\nseconds = 1\n")
+        site.configure("limits.seconds = 1\n" + HELD_BACK)
         try:
             with fault(site):
                 yield

@@ -43,6 +43,7 @@ class FaultSite(FilterSite):
         folders = [str(folder), str(folder / "third")]
         self.rewrite("contrib/postfix/amavis-pipe", "FOLDERS = []", f"FOLDERS = {folders}")
         self.rewrite("amavis_pipe/forward/sendmail.py", "/usr/sbin/sendmail", str(self.sendmail))
+        self.rewrite("amavis_pipe/entry.py", "FIRST_ALARM = 540", "FIRST_ALARM = 8")
         self.rewrite("amavis_pipe/perform.py", "timeout = int(min(", "timeout = 1 or int(min(")
         self.arguments = ["--config", str(self.settings), "--queue-id", "4bQ7Xz"]
         self.arguments += ["-f", "a@example.org", "--", "b@example.org"]
@@ -51,8 +52,13 @@ class FaultSite(FilterSite):
         )
 
     def configure(self, more: str = "", scanners: str = '["builtin"]', forward: str = "") -> None:
-        """As a site does; notices go into a folder of their own, `told`."""
-        super().configure(f'notify = "file:{self.told}"\n{more}', scanners, forward)
+        """As a site does; notices go into a folder of their own, `told`, and there are but seconds for a mail.
+
+        An interpreter that is short of memory may try for ever to raise MemoryError: only its alarm ends it.
+        """
+        top = f'notify = "file:{self.told}"\nlimits.hard_seconds = 10\n'
+        top += "" if "limits.seconds" in more else "limits.seconds = 5\n"
+        super().configure(top + more, scanners, forward)
 
     def rewrite(self, name: str, old: str, new: str) -> None:
         """Change a file of the copy for good."""
