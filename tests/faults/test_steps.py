@@ -112,10 +112,9 @@ def test_one_thing_becomes_of_the_mail_as_published(site, step, fault):
     site.obey()
     site.launch(PLAIN, None)  # with these settings there is a snapshot
     forms = cases.STEPS[step][fault]
-    chosen = forms if ALL else forms[:: max(1, len(forms) // 4)]
     seen = [
-        {became(site, form, make(content), content != b"hello") for form in chosen}
-        for content in (b"hello", eicar())
+        {became(site, form, make(content), content != b"hello") for form in (forms if ALL else some)}
+        for content, some in ((b"hello", forms[:: max(1, len(forms) // 2)]), (eicar(), forms[-1:]))
     ]
     SEEN[step, fault] = "; ".join(sorted(seen[0])), "; ".join(sorted(seen[1]))
     if ALL and not TABLE:
