@@ -244,6 +244,9 @@ DECODERS: Rows = {
     "hangs": [quickly(decoder("while True: pass")), quickly(decoder("import time; time.sleep(99)"))],
     "no memory": [decoder("kept = [bytes(1 << 20) for _ in range(1 << 20)]"), decoder("raise MemoryError")],
     "output without end": [decoder("sink.add(bytes(1 << 20) for _ in iter(int, 1))"), decoder("while True: sink.add([b'x'])")],
+    "threads without end": [
+        decoder("import _thread, time\n    while True: _thread.start_new_thread(time.sleep, (99,))")
+    ],
     "processes without end": [decoder("import os\n    while True: os.fork()")],
     "garbage to the filter": [decoder("import os\n    for fd in range(1024):\n        try: os.write(fd, b'part x\\xff ' * 99 + b'\\n')\n        except OSError: pass\n    os._exit(0)")],
     "missing": [at(DECODER, hidden)],

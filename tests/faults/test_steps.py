@@ -7,14 +7,17 @@ A run here takes some of the forms of each fault; `make faults` takes them all.
 
 import gzip
 import os
+import pwd
 import re
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
 import pytest
 from faults import cases
 from stand_in.faults import FaultSite
+from stand_in.filter_site import USER
 
 from amavis_pipe.scan.builtin import eicar
 
@@ -121,6 +124,22 @@ def test_one_thing_becomes_of_the_mail_as_published(site, step, fault):
         assert SEEN[step, fault] == published()[step, fault]
     for found, said in zip(seen, published().get((step, fault), ()), strict=False):
         assert TABLE or found <= set(said.split("; "))
+
+
+@pytest.mark.parametrize("umask", ["0", "777", "022"])
+def test_all_that_is_left_behind_is_private_and_nothing_is_left_over(site, umask):
+    site.configure(cases.HELD_BACK)
+    site.clear()
+    for mail in (plain(b"hello"), plain(eicar()), packed(b"hello"), large(eicar())):
+        site.launch(mail, ["/bin/sh", "-c", f'umask {umask}; exec "$@"', "sh"])
+    left = [path for path in site.state.rglob("*") if "ballast" not in path.name]
+    assert len(left) > 10
+    for path in left:
+        found = path.lstat()
+        assert found.st_uid == pwd.getpwnam(USER).pw_uid
+        assert found.st_mode in (stat.S_IFREG | 0o600, stat.S_IFDIR | 0o700), path
+    assert list((site.state / "work").iterdir()) == []
+    assert not [path for path in left if path.name.startswith(".") or path.name.endswith(".part")]
 
 
 def published():

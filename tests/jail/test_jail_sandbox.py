@@ -139,6 +139,7 @@ def _connect(family, address):
         one.connect(address)
 
 
+SPOOL = tempfile.TemporaryFile()  # noqa: SIM115 - of this process, as another mail's is
 DENIED = {
     "memory-that-no-limit-counts": lambda folder: os.memfd_create("x"),
     "reading-a-file-all-may-read": lambda folder: Path("/etc/passwd").read_bytes(),
@@ -146,6 +147,9 @@ DENIED = {
     "reading-a-neighbour's-file": lambda folder: (folder / "there").read_bytes(),
     "listing-a-folder": os.listdir,
     "reading-the-parent": lambda folder: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
+    "reading-the-parent's-memory": lambda folder: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
+    "reading-another-mail's-spool": lambda folder: os.open(f"/proc/{os.getppid()}/fd/{SPOOL.fileno()}", os.O_RDONLY),
+    "what-the-filter-was-given": lambda folder: os.open(f"/proc/{os.getppid()}/fd/0", os.O_RDONLY),
     "listing-the-root": lambda folder: os.listdir("/"),
     "writing": lambda folder: (folder / "there").write_bytes(b"x"),
     "cutting": lambda folder: os.truncate(folder / "there", 0),
