@@ -2,9 +2,13 @@
 
 import json
 import os
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from stand_in.faults import FaultSite
 
 HEAD = b"From: a@example.org\nSubject: poison\nDate: Wed, 25 Nov 2026 08:00:00 +0000\n\n"
 MAIL, OTHER = HEAD + b"deadly\n", HEAD + b"harmless\n"
@@ -27,22 +31,40 @@ def deadly(site, step):
     path.write_text(before + start + rest[:end] + killed + rest[end:])
 
 
+@pytest.fixture
+def telling():
+    """A site that can make notices, and keeps them in `told`."""
+    made = FaultSite(Path(tempfile.mkdtemp(prefix="amavis-pipe-test-")))
+    yield made
+    shutil.rmtree(made.folder)
+
+
 @pytest.mark.parametrize("step", DEATHS)
-def test_after_three_deaths_it_is_kept_back_and_recipients_and_admin_are_told(site, step):
-    notices = site.folder / "notices"
-    notices.mkdir()
-    notices.chmod(0o777)
-    deadly(site, step)
-    site.configure(f'notify = "file:{notices}"\n[unchecked]\nadmin = "admin@example.org"\n')
+def test_after_three_deaths_it_is_kept_back_and_recipients_and_admin_are_told(telling, step):
+    deadly(telling, step)
+    telling.configure('[unchecked]\nadmin = "admin@example.org"\n')
     for number in range(3):
-        assert site.filter(MAIL).status == -9
-        assert site.filter(OTHER + b"%d\n" % number).out == b"passed clean\n"
-    done = site.filter(MAIL)
+        assert telling.filter(MAIL).status == -9
+        assert telling.filter(OTHER + b"%d\n" % number).out == b"passed clean\n"
+    done = telling.filter(MAIL)
     assert done.status == 0
     assert done.out.startswith(b"discarded unchecked poison, kept as unchecked-")
-    record = json.loads(site.records()[-1])
+    record = json.loads(telling.records()[-1])
     assert [found["name"] for found in record["findings"]] == ["poison"]
-    assert site.filter(OTHER).out == b"passed clean\n"
+    assert [one.endswith(MAIL) for one in (path.read_bytes() for path in kept(telling))] == [True]
+    notices = [path.read_bytes() for path in telling.told.iterdir()]
+    assert sorted(to(notice) for notice in notices) == [b"admin@example.org", b"undisclosed-recipients:;"]
+    assert telling.filter(OTHER).out == b"passed clean\n"
+
+
+def kept(site):
+    """What is in the quarantine."""
+    return [path for path in (site.state / "quarantine").glob("*/*") if path.suffix != ".json"]
+
+
+def to(notice):
+    """Whom a notice is addressed to."""
+    return notice.partition(b"\nTo: ")[2].partition(b"\n")[0].strip(b"<>")
 
 
 def test_of_eight_at_once_each_is_counted_for_itself(site):
