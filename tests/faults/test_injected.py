@@ -1,6 +1,6 @@
 """Every system call of a run fails, or is its last: the mail is delivered once, deferred, or kept, and never else.
 
-Faults are injected into the real program by strace(1), one in each run, at the nth call of a sort. A run here
+Faults are injected into the real program by strace(1), one in each run, at one call. A run here
 takes every STEP-th place; `make faults` takes them all.
 """
 
@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,25 @@ def clear(site):
     (site.state / "tries").unlink(missing_ok=True)
 
 
-def calls(site, which, mail):
-    """How many calls of this sort a run makes."""
+def places(site, which, mail):
+    """The calls of this sort that a run makes, in order: each the nth of a name. strace counts names apart."""
     trace = site.folder / "trace"
     trace.touch()
     trace.chmod(0o666)
     Run(site, ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={which}"], mail)
-    return sum(1 for line in trace.read_text().splitlines() if re.match(r"\d+ +\w+\(", line))
+    counts: Counter[tuple[str, str]] = Counter()
+    found = []
+    for one in re.findall(r"^(\d+) +(\w+)\(", trace.read_text(), re.M):
+        counts[one] += 1
+        found.append((one[1], counts[one]))
+    return list(dict.fromkeys(found))
+
+
+def failing(place, what):
+    """The words before a filter of which one call fails."""
+    name, nth = place
+    words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}"]
+    return [*words, "-e", f"inject={name}:{what}:when={nth}"]
 
 
 def outcome(run, mail):
@@ -101,13 +114,11 @@ def outcome(run, mail):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_fails_one_thing_becomes_of_the_mail(site, fault, mail):
     which, what = FAULTS[fault]
-    number = calls(site, which, mail)
-    assert number > 0
+    found = places(site, which, mail)
+    assert found
     seen = []
-    for nth in range(1, number + 1, STEP if which != "all" else STEP * 3):
-        run = Run(
-            site, ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={which}:{what}:when={nth}"], mail
-        )
+    for place in found[:: STEP if which != "all" else STEP * 3]:
+        run = Run(site, failing(place, what), mail)
         became = outcome(run, mail)
         if became == "deferred, sent":
             # only death can come between the commit and its report; then Postfix tries again
@@ -152,14 +163,9 @@ def test_the_published_table_is_what_a_complete_run_has_seen():
 
 def test_what_was_committed_before_a_death_is_not_sent_again_once_that_is_noted(site):
     """From every death on, a second try brings the number of copies to one, or two where the note was cut."""
-    number = calls(site, "all", CLEAN)
     copies = []
-    for nth in range(max(1, number - 60), number + 1, max(1, STEP // 3)):
-        first = Run(
-            site,
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=all:signal=KILL:when={nth}"],
-            CLEAN,
-        )
+    for place in places(site, "all", CLEAN)[-60 :: max(1, STEP // 3)]:
+        first = Run(site, failing(place, "signal=KILL"), CLEAN)
         done = site.start([filter_site.PYTHON, "-I", "-S", str(site.launcher), *ARGUMENTS(site)], CLEAN)
         assert done.status == 0
         copies.append(len([path for path in site.out.iterdir() if path.suffix == ".eml"]))
