@@ -20,7 +20,7 @@ from stand_in.filter_site import GROUP, USER, Done, FilterSite
 Words = list[str]
 Fault = Callable[["FaultSite"], AbstractContextManager[Words | None]]
 
-SENDMAIL = "#!/bin/sh\n{first}\ncat >{out}/$$.part && mv {out}/$$.part {out}/$$.eml\n{last}\n"
+SENDMAIL = "#!/bin/sh\n{first}\ncat >{out}/$$.part && mv {out}/$$.part {out}/$$.eml || exit 75\n{last}\n"
 
 
 class FaultSite(FilterSite):
