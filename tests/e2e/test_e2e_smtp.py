@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from signal import SIGKILL
 
 import pytest
@@ -12,9 +12,11 @@ from harness.postfix import alive
 from harness.site import ALICE, BOB, Site
 from harness.smtp import original
 from harness.waiting import wait_for
+from stand_in.faults import changed
 
 BY_SMTP = pytest.mark.parametrize("running", ["smtp"], indirect=True)
 MAIL = mails.with_attachment(b"data.bin", bytes(range(256)) * 30)
+WRITING = "    facts, times, cached"
 STRANGER = b"nobody@refused.example"
 
 
@@ -191,25 +193,14 @@ def test_a_commit_that_nobody_heard_may_double_the_mail_and_never_loses_it(site:
 
 @contextmanager
 def held_after_the_commit(site: Site) -> Iterator[int]:
-    """Send a mail whose filter hangs on its way from the commit to its end, at the journal: a pipe, and full.
-
-    Its process id; the journal is none any more at the end.
-    """
-    record = site.state / "journal" / site.today()
-    os.mkfifo(record)
-    os.chown(record, site.state.stat().st_uid, -1)
-    pipe = os.open(record, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        with suppress(BlockingIOError):
-            while True:
-                os.write(pipe, bytes(1 << 12))
+    """Send a mail whose filter hangs on its way from the commit to its end; its process id."""
+    with changed(
+        site.package / "amavis_pipe/writing.py", WRITING, f"    __import__('signal').pause()\n{WRITING}"
+    ):
         site.send(MAIL)
         wait_for(lambda: site.sink.mails, "the mail to arrive")
         (pid,) = site.filters()
         yield pid
-    finally:
-        record.unlink()
-        os.close(pipe)
 
 
 @pytest.mark.parametrize("how", ["filter", "postfix"])
