@@ -1,17 +1,13 @@
 """Fuzzes what is taken out of compiled scripts; see mutants.py."""
 
 import random
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-from mutants import changed, judge  # noqa: E402
+from amavis_pipe.decompose.formats.autoit import DECODER
 
-from amavis_pipe.decompose.formats.autoit import DECODER  # noqa: E402
-
-from built.autoit import MAGIC, NEW, OLD, entry, script, squeezed  # noqa: E402  # isort: skip
-from test_autoit import token  # noqa: E402  # isort: skip
+from built.autoit import MAGIC, NEW, OLD, entry, script, squeezed
+from test_autoit import token
 
 FILE = b"a file\n" * 50
 SAMPLES = [

@@ -1,19 +1,11 @@
-"""Fuzzes the decoders of old compressions and archives, of LZMA and Flash; see mutants.py.
-
-`python tests/fuzz/old.py [SECONDS] [SEED]` runs these alone.
-"""
+"""Fuzzes the decoders of old compressions and archives, of LZMA and Flash; see mutants.py."""
 
 import importlib
 import random
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-import mutants  # noqa: E402
-from mutants import changed, judge  # noqa: E402
-
-from built import ace, alz, arc, compress, freeze, lzip, lzma, pack, swf, szdd, zoo  # noqa: E402  # isort: skip
+from built import ace, alz, arc, compress, freeze, lzip, lzma, pack, swf, szdd, zoo
 
 TEXT = b"a file with some text, and some text again; " * 30
 FILES = [(b"one", TEXT), (b"two", random.Random(1).randbytes(300))]
@@ -65,12 +57,3 @@ def _packed_ace(source: random.Random) -> bytes:
             ace.member(b"a", noise, source.choice((0, 0, 0x1000)), size, source.choice((1, 2, 2, 9)))
         )
     return ace.ace(*members, flags=source.choice((0, 0x800, 0x8000)))
-
-
-def main() -> int:
-    mutants.FORMATS = ("old",)
-    return mutants.main()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,16 +1,12 @@
 """Fuzzes the decoder of OneNote; see mutants.py."""
 
 import random
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-from mutants import changed, judge  # noqa: E402
+from amavis_pipe.decompose.formats.onenote import DECODER
 
-from amavis_pipe.decompose.formats.onenote import DECODER  # noqa: E402
-
-from built.onenote import STORE, STORE_END, header, named, pack, store  # noqa: E402  # isort: skip
+from built.onenote import STORE, STORE_END, header, named, pack, store
 
 SAMPLES = [pack(b"a file"), header() + named("a") * 3 + named("b") + store(b"one") + store(b"two" * 99)]
 WORDS = [

@@ -1,17 +1,13 @@
 """Fuzzes the decoder of PDF; see mutants.py."""
 
 import random
-import sys
 import zlib
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-from mutants import changed, judge  # noqa: E402
+from amavis_pipe.decompose.formats.pdf import DECODER
 
-from amavis_pipe.decompose.formats.pdf import DECODER  # noqa: E402
-
-from built.pdf import embedded, filespec, obj, object_stream, pack, pdf, stream  # noqa: E402  # isort: skip
+from built.pdf import embedded, filespec, obj, object_stream, pack, pdf, stream
 
 FILE = b"a file\n" * 30
 SAMPLES = [

@@ -1,26 +1,21 @@
-"""Fuzzes the readers of scanners' replies: `python tests/fuzz/replies.py [SECONDS] [SEED]`.
+"""Fuzzes the readers of scanners' replies.
 
 What must hold for each input: nothing is raised, names are bounded and printable, and nothing is clean that is
 not of the form that says so.
 """
 
 import random
-import sys
-import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve()
-sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
+from fuzz.mutants import changed
+from scan.replies import COMMANDS, LINES
 
-from scan.replies import COMMANDS, LINES  # noqa: E402
-
-from amavis_pipe.config import rows  # noqa: E402
-from amavis_pipe.model import Finding  # noqa: E402
-from amavis_pipe.scan import drweb, icap, reply, sssp  # noqa: E402
-from amavis_pipe.scan.yara import Yara  # noqa: E402
-from amavis_pipe.session import read_reply  # noqa: E402
-from amavis_pipe.settings import Row  # noqa: E402
-from amavis_pipe.spool import Blob  # noqa: E402
+from amavis_pipe.config import rows
+from amavis_pipe.model import Finding, ScannerTrouble
+from amavis_pipe.scan import drweb, icap, reply, sssp
+from amavis_pipe.scan.yara import Yara
+from amavis_pipe.session import read_reply
+from amavis_pipe.settings import Row
+from amavis_pipe.spool import Blob
 
 KNOWN = rows.known()
 SEEDS = [
@@ -35,27 +30,10 @@ SEEDS = [
     b"INSTREAM size limit exceeded. ERROR",
     b"0 virus one.rule\n1 note two\nend\n",
 ]
-
-
-def changed(source: random.Random) -> bytes:
-    """A reply after some changes."""
-    data = bytearray(source.choice(SEEDS))
-    for _ in range(source.randint(0, 6)):
-        at = source.randrange(len(data) + 1)
-        kind = source.randrange(5)
-        if kind == 0 and data:
-            data[at % len(data)] = source.randrange(256)
-        elif kind == 1:
-            del data[at : at + source.randint(1, 9)]
-        elif kind == 2:
-            other = source.choice(SEEDS)
-            start = source.randrange(len(other) + 1)
-            data[at:at] = other[start : start + source.randint(0, 40)]
-        elif kind == 3:
-            data[at:at] = bytes(data[at : at + 20]) * source.choice((1, 3, 400))
-        else:
-            data[at:at] = bytes([source.randrange(256)])
-    return bytes(data)
+WORDS = [b"OK", b"FOUND", b": ", b"\n", b"\r\n", b"\0", b" ", b"DONE OK 0000", b"VIRUS ", b"end\n", b"200", b"\xff", b"\x1b[1m"]
+JUDGES = {name: reply.Judge(KNOWN[name]) for name in [*COMMANDS, *LINES]}
+SCANNER = Yara.__new__(Yara)
+SCANNER.row = Row(rows.filled({"name": "yara", "via": "yara", "rules": b"/r"}, []))
 
 
 def tame(findings: list[Finding]) -> None:
@@ -63,8 +41,14 @@ def tame(findings: list[Finding]) -> None:
         assert one.name.isascii() and one.name.isprintable() and 0 < len(one.name) <= 1200, one.name
 
 
-def fuzz(source: random.Random, judges: dict[str, reply.Judge]) -> None:
-    data = changed(source)
+def fuzz(source: random.Random) -> None:
+    """Have one reply read by all that read replies."""
+    _judge(source, changed(source.choice(SEEDS), SEEDS, WORDS, source, 6))
+    _judge_child(changed(source.choice(SEEDS), SEEDS, WORDS, source, 6))
+
+
+def _judge(source: random.Random, data: bytes) -> None:
+    judges = JUDGES
     name = source.choice(list(judges))
     status = source.choice((-1, 0, 1, 2, 3, 13, 50, 199))
     hits = judges[name].read(status, data)
@@ -89,37 +73,10 @@ def fuzz(source: random.Random, judges: dict[str, reply.Judge]) -> None:
     assert drweb.judged(result, [], "1", "s") != [] or result & drweb.CLEAN
 
 
-def fuzz_child(source: random.Random, scanner: Yara) -> None:
-    from amavis_pipe.model import ScannerTrouble
-
-    said = changed(source)
+def _judge_child(said: bytes) -> None:
     try:
-        answers = scanner._judged(said, [("1", Blob(b"")), ("2", Blob(b""))])
+        answers = SCANNER._judged(said, [("1", Blob(b"")), ("2", Blob(b""))])
     except ScannerTrouble:
         return
     assert said.endswith(b"end\n"), said
     tame([one for several in answers.values() for one in several])
-
-
-def main() -> int:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    judges = {name: reply.Judge(KNOWN[name]) for name in [*COMMANDS, *LINES]}
-    scanner = Yara.__new__(Yara)
-    scanner.row = Row(rows.filled({"name": "yara", "via": "yara", "rules": b"/r"}, []))
-    end, count = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        source = random.Random(f"{seed}-{count}")
-        try:
-            fuzz(source, judges)
-            fuzz_child(source, scanner)
-        except Exception as error:
-            print(f"{seed}-{count}: {error!r}", flush=True)
-            raise
-        count += 1
-    print(f"{count:,} replies", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

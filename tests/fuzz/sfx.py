@@ -1,18 +1,14 @@
 """Fuzzes what is taken out of programs: archives, and what InstallShield appends; see mutants.py."""
 
 import random
-import sys
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-from mutants import changed, judge  # noqa: E402
+from amavis_pipe.decompose.formats.sfx import DECODER
 
-from amavis_pipe.decompose.formats.sfx import DECODER  # noqa: E402
-
-from built.sfx import elf, entry, installed, pack, program, streamed  # noqa: E402  # isort: skip
-from test_carve import KINDS  # noqa: E402  # isort: skip
-from test_sfx import cabinet, written  # noqa: E402  # isort: skip
+from built.sfx import elf, entry, installed, pack, program, streamed
+from test_carve import KINDS
+from test_sfx import cabinet, written
 
 FILE = b"a file\n" * 300
 CABINET = dict(

@@ -1,17 +1,13 @@
 """Fuzzes the decoder of Symbian's packages; see mutants.py."""
 
 import random
-import sys
 import zlib
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from fuzz.mutants import changed, judge
 
-from mutants import changed, judge  # noqa: E402
+from amavis_pipe.decompose.formats.sis import DECODER, NEW
 
-from amavis_pipe.decompose.formats.sis import DECODER, NEW  # noqa: E402
-
-from built.sis import pack, sis  # noqa: E402  # isort: skip
+from built.sis import pack, sis
 
 FILES = [("a", [b"one"]), ("b", [b"two", b"zwei"])]
 SAMPLES = [
