@@ -57,8 +57,10 @@ def _tree(data: bytes, name: str) -> Values:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError:
         raise settings.SettingsError([f"{name}: is not UTF-8"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number of too many digits
         raise settings.SettingsError([f"{name}: {error}"]) from None
+    except RecursionError:
+        raise settings.SettingsError([f"{name}: is nested too deep"]) from None
 
 
 def maps(data: bytes, name: str) -> Values:

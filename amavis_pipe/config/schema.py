@@ -20,6 +20,10 @@ from amavis_pipe.config.types import (
     choice,
     integer,
 )
+from amavis_pipe.text import readable
+
+LONGEST_FAULT = 2000
+"""Bytes of what is said of one fault."""
 
 SECTIONS = {
     "": "Where things are and go",
@@ -292,4 +296,5 @@ class Fault:
     key: str = field(default="")
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: " + (f"{self.key}: " if self.key else "") + self.text
+        line = f"{self.path}:{self.line}: " + (f"{self.key}: " if self.key else "") + self.text
+        return readable(line.encode("utf-8", "backslashreplace"), LONGEST_FAULT)  # a key may be any text

@@ -33,6 +33,6 @@ def read(shown: bytes) -> list[Member]:
     for line in shown.split(b"\n"):
         size, _, rest = line.partition(b"|")
         _, bar, name = rest.partition(b"|")
-        if bar and size.strip().isdigit() and len(members) < MEMBERS:
+        if bar and size.strip().isdigit() and len(size) < 19 and len(members) < MEMBERS:
             members.append(Member(name.strip(), int(size), b""))
     return members

@@ -26,7 +26,7 @@ _PROGRAMS = (b"PE", b"ELF", b"MachO", b"COFF", b"TE", b"")
 """What 7zz shows the sections of, and what is no type."""
 _ODD = (b"\nERROR", b"\nWARNING", b"\nOffset = ")
 """What an honest archive without members has none of; the last: it doesn't begin where the file does."""
-_SIZE = re.compile(rb"Size = \d+")
+_SIZE = re.compile(rb"Size = \d{1,18}")
 _FIRST = (b"Path = ", b"Size = ")
 """How a member's lines begin."""
 _STREAM = b"Alternate Stream = +"

@@ -76,10 +76,12 @@ def read(shown: bytes) -> tuple[list[Member], bool, bool]:
 
     try:
         told = json.loads(shown.decode("utf-8", "replace"), strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [], False, False
     members: list[Member] = []
-    entries = told.get("lsarContents", ())
+    entries = told.get("lsarContents", []) if isinstance(told, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries[:MEMBERS]):
+        return [], False, False
     for entry in entries[:MEMBERS]:
         if entry.get("XADIsDirectory") or entry.get("XADIsLink") or entry.get("XADIsResourceFork"):
             continue
@@ -87,7 +89,7 @@ def read(shown: bytes) -> tuple[list[Member], bool, bool]:
         if not isinstance(number, int) or not isinstance(size, int):
             continue
         name = str(entry.get("XADFileName", "")).encode("utf-8", "replace")
-        members.append(Member(name, size, b"%d" % number, bool(entry.get("XADIsEncrypted"))))
+        members.append(Member(name, size if 0 <= size < 1 << 63 else -1, b"%d" % number, bool(entry.get("XADIsEncrypted"))))
     return (
         members,
         any(member.locked for member in members),

@@ -71,7 +71,7 @@ def write() -> Path:
     target = Path(bundle.PATH)
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
-    temporary.write_bytes(len(head).to_bytes(4, "big") + head + code)
+    temporary.write_bytes(len(head).to_bytes(4, "big") + bundle.digest(head) + head + code)
     temporary.chmod(0o644)
     temporary.replace(target)
     return target

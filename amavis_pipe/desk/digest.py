@@ -35,6 +35,8 @@ GIVEN_UP = 3 * 86400
 """Seconds after which a digest that can't be sent to somebody is given up, so that newer ones go out."""
 PERIODS = {"day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H"}
 LARGEST = 64 << 20
+LATEST = 253_402_300_799
+"""The last second of the year 9999: gmtime() has no later one."""
 
 State = dict[str, Any]
 
@@ -210,7 +212,7 @@ def _require_whole(state: State) -> None:
         times += [state["begun"]["until"]]
         state["begun"]["told"] = [str(one) for one in state["begun"]["told"]]
     whole = all(isinstance(one, int) and one >= 0 for files in positions for one in files.values())
-    if not whole or not all(isinstance(one, int) for one in times):
+    if not whole or not all(isinstance(one, int) and 0 <= one <= LATEST for one in times):
         raise ValueError
 
 

@@ -8,6 +8,8 @@ from amavis_pipe.history.lines import Record
 
 LONGEST = 1000
 """Characters of a text that is kept."""
+HIGHEST = 1 << 53
+"""A number beyond this is none: of bytes or milliseconds there are never so many."""
 STRICTER = ("", "pass", "tag", "defer", "bounce", "discard")
 GRADES = ("unchecked", "suspect", "virus", "banned", "spam", "bad-header", "oversized")
 """Grades by which a mail is found; of notes there are too many."""
@@ -27,8 +29,8 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> float:
-    """A number that is not negative; 0 for anything else."""
-    return value if isinstance(value, int | float) and 0 <= value < float("inf") else 0
+    """A number that is not negative, within bounds; 0 for anything else."""
+    return value if isinstance(value, int | float) and 0 <= value <= HIGHEST else 0
 
 
 def rows(record: Record, key: str) -> Iterator[Record]:

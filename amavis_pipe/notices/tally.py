@@ -101,7 +101,8 @@ class Tallies:
         if not isinstance(number, str) or not isinstance(digest, str):
             return False
         # deliveries of one mail to several groups of recipients have its queue id, each
-        to = hash(str((record.get("envelope") or {}).get("recipients")))
+        envelope = record.get("envelope")
+        to = hash(str(envelope.get("recipients") if isinstance(envelope, dict) else None))
         key = (number[:64], digest[:64], to)
         if key in self._seen:
             return True

@@ -16,6 +16,7 @@ from fuzz.mutants import changed
 from amavis_pipe import rules
 from amavis_pipe.config import maps
 
+LARGEST = 3000
 ENTRIES = b"""\
 # a list
 user@example.org
@@ -53,7 +54,7 @@ def _file() -> Path:
 
 def fuzz(source: random.Random) -> None:
     """Read one list, and look up some addresses in it."""
-    data = changed(ENTRIES, [ENTRIES], WORDS, source, 6)
+    data = changed(ENTRIES, [ENTRIES], WORDS, source, 6)[:LARGEST]
     _file().write_bytes(data)
     faults: list[str] = []
     words = (f"/{os.fspath(_file())[1:]}", *source.sample(["example.org", ".", "a@b", "map:x", "no such", "\udcff"], 2))
@@ -61,9 +62,9 @@ def fuzz(source: random.Random) -> None:
     found = maps.addresses(words, b"/nowhere", [], faults.append)
     users, nets = maps.clients(words, b"/nowhere", [], faults.append)
     assert all(len(fault) < 1500 and fault.isprintable() for fault in faults), faults
-    for address in [*ADDRESSES, changed(source.choice(ADDRESSES), ADDRESSES, WORDS, source, 3)]:
+    for address in [*source.sample(ADDRESSES, 4), changed(source.choice(ADDRESSES), ADDRESSES, WORDS, source, 3)]:
         _check_address(address, found)
-    for client in [*CLIENTS, changed(source.choice(CLIENTS), CLIENTS, WORDS, source, 3)]:
+    for client in [*source.sample(CLIENTS, 4), changed(source.choice(CLIENTS), CLIENTS, WORDS, source, 3)]:
         _check_client(client, users, nets)
 
 
@@ -71,6 +72,8 @@ def _check_address(address: bytes, entries: bytes) -> None:
     names = rules.keys(address)
     plain = any(name in entries.split(b"\n")[1:-1] for name in names)
     assert rules.is_among(address, entries) == plain, address
+    if not entries:
+        return
     big = b"\n" + b"\n".join(sorted([*entries.split(b"\n")[1:-1], *(b"zz%04d.example" % n for n in range(400))])) + b"\n"
     assert len(big) <= rules.SHORT or rules.is_among(address, big) == plain, (address, "bisected")
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from stand_in.filter_site import PYTHON, make
 
+from amavis_pipe import bundle
+
 MAIL = b"Subject: x\n\nhello\n"
 
 
 def no_rows() -> bytes:
     head = marshal.dumps((sys.version, 0, [1]))
-    return len(head).to_bytes(4, "big") + head
+    return len(head).to_bytes(4, "big") + bundle.digest(head) + head
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from amavis_pipe.kept import ALERT, ORIGINAL, RECIPIENT, SENDER, addresses_in
 from amavis_pipe.model import Envelope
 from amavis_pipe.quarantine import PREFIX
 from amavis_pipe.spool import Blob
+from amavis_pipe.text import readable
 
 NAME = re.compile(r"([a-z-]+)-(\d{8})-(\d{6})(?:-([0-9A-Za-z_]{1,32}))?-([0-9a-f]{12})")
 """Category, day, time, queue id, beginning of the mail's sha256."""
@@ -48,7 +49,8 @@ class Known:
         """The envelope it came with, and what was told of its client."""
         said = self.record.get("envelope", {})
         fields = ("client_address", "client_name", "helo", "sasl_username")
-        client = [said[name].encode() if isinstance(said.get(name), str) else b"" for name in fields]
+        told = [said.get(name) for name in fields]
+        client = [one.encode("utf-8", "replace") if isinstance(one, str) else b"" for one in told]
         return Envelope(self.sender, self.recipients, queue_id, *client)
 
     def released_to(self) -> set[bytes]:
@@ -129,11 +131,20 @@ def read_record(known: Known, record: dict[str, Any]) -> None:
     found = [one for one in dicts(record.get("findings")) if one.get("grade") != "note"]
     known.names = list(dict.fromkeys(str(one.get("name")) for one in found)) or known.names
     known.served = frozenset(
-        one.encode("latin-1", "replace") for one in record.get("served") or () if isinstance(one, str)
+        one.encode("latin-1", "replace") for one in _list(record.get("served")) if isinstance(one, str)
     )
     known.released = [one for one in dicts(record.get("released")) if isinstance(one.get("to"), list)]
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
     """The dicts in a list; none if it isn't one: records may be damaged."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [one for one in _list(value) if isinstance(one, dict)]
+
+
+def line(text: str, longest: int = 1024) -> str:
+    """A text with words of a record in it, in a form that a terminal is safe with."""
+    return readable(text.encode("utf-8", "backslashreplace"), longest)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -11,7 +11,7 @@ from time import time
 from typing import Any
 
 from amavis_pipe.desk.held import stock
-from amavis_pipe.desk.held.copy import NAME, Copy, Known
+from amavis_pipe.desk.held.copy import NAME, Copy, Known, line
 from amavis_pipe.desk.held.places import addresses
 from amavis_pipe.desk.table import amount, counted
 from amavis_pipe.record import to_json
@@ -117,7 +117,7 @@ def row(copy: Copy, known: Known) -> list[str]:
     """What the table says of a mail."""
     to = [readable(one) for one in known.recipients]
     others = f" and {len(to) - 1} more" if len(to) > 1 else ""
-    found = readable(" ".join([known.label, ", ".join(known.names)]).encode(), 200)
+    found = line(" ".join([known.label, ", ".join(known.names)]), 200)
     notes = [known.trouble] if known.trouble else ["released"] if known.released else []
     return [
         copy.name,
@@ -133,17 +133,17 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 
     On a narrow terminal names lose their beginning: their ends are enough for the other commands.
     """
-    lines = [list(line) for line in (HEAD, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
+    lines = [list(cells) for cells in (HEAD, *rows)]
+    widths = [max(len(cells[column]) for cells in lines) for column in range(len(HEAD))]
     fixed = widths[0] + widths[1] + 2 * (len(HEAD) - 1)
     if width and fixed + 3 * NARROWEST > width:
-        for line in lines[1:]:
-            line[0] = _end_of(line[0])
-        widths[0] = max(len(line[0]) for line in lines)
+        for cells in lines[1:]:
+            cells[0] = _end_of(cells[0])
+        widths[0] = max(len(cells[0]) for cells in lines)
         fixed = widths[0] + widths[1] + 2 * (len(HEAD) - 1)
     while width and fixed + sum(widths[2:]) > width and max(widths[2:]) > NARROWEST:
         widths[2 + widths[2:].index(max(widths[2:]))] -= 1
-    return ["  ".join(map(_cut, line, widths)).rstrip() for line in lines]
+    return ["  ".join(map(_cut, cells, widths)).rstrip() for cells in lines]
 
 
 def _print(rows: list[list[str]], size: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from amavis_pipe.desk.held import stock
-from amavis_pipe.desk.held.copy import Copy, Known, dicts
+from amavis_pipe.desk.held.copy import Copy, Known, dicts, line
 from amavis_pipe.mime import header
 from amavis_pipe.model import Trouble
 from amavis_pipe.spool import Blob
@@ -76,7 +76,7 @@ def _summary(copy: Copy, known: Known) -> list[str]:
         f"{copy.name}",
         f"  file      {readable(copy.file)}",
         f"  kept      {known.time}, {known.size:,} bytes, sha256 {known.sha256}",
-        f"  why       {readable(' '.join([known.label, ', '.join(known.names)]).encode())}",
+        f"  why       {line(' '.join([known.label, ', '.join(known.names)]))}",
         f"  from      {readable(known.sender) or '<>'}",
         *(f"  to        {one}" for one in to[:TO_SHOWN]),
     ]
@@ -86,7 +86,7 @@ def _summary(copy: Copy, known: Known) -> list[str]:
         whom = ", ".join(readable(str(address).encode("latin-1", "replace")) for address in one["to"])
         queue_id = f", queued as {one['queue_id']}" if one.get("queue_id") else ""
         lines.append(
-            readable(f"  released  {one.get('time')} to {whom} by {one.get('route')}{queue_id}".encode())
+            line(f"  released  {one.get('time')} to {whom} by {one.get('route')}{queue_id}")
         )
     if known.trouble:
         lines.append(f"  trouble   {known.trouble}")
@@ -99,12 +99,12 @@ def _parts(known: Known) -> list[str]:
     found = dicts(known.record.get("findings"))
     for part in dicts(known.record.get("parts")):
         path = str(part.get("path"))
-        rows.append(f"  {path:<12} {part.get('size'):>11}  {part.get('kind')}  {part.get('name')}")
+        rows.append(f"  {path:<12} {part.get('size')!s:>11}  {part.get('kind')}  {part.get('name')}")
         rows += [f"  {'':<12} {_said(one)}" for one in found if one.get("part") == path]
     rows += [f"  {_said(one)}, of the whole mail" for one in found if not one.get("part")]
     return [
         "parts",
-        *(readable(row.encode(), LONGEST) for row in rows or ["  not known: there is no record"]),
+        *(line(row, LONGEST) for row in rows or ["  not known: there is no record"]),
     ]
 
 
