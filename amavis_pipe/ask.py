@@ -114,7 +114,7 @@ class Source:
             known[sha256] = None
             found = self._cache.get(self._key(sha256)) if self.stamp.text else None
             if found is not None:
-                said: Said = marshal.loads(found[1])[1]
+                said: Said = marshal.loads(found[1])[1]  # noqa: S302 - whole, and ours: cache.opened()
                 infected = any(grade == "virus" for grade, _ in said)
                 if infected or found[0] <= self._clean_seconds:
                     self.oldest = max(self.oldest, found[0])

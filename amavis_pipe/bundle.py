@@ -5,8 +5,9 @@ Written beside the byte code by `python -m amavis_pipe.desk.bundle` (the set-up 
 damaged bundle is not used, and modules are imported as usual; nothing else ever differs.
 
 Modules that a module needs are run before it, without a round through the import system for each: that
-takes a third of the time. The file: four bytes of length, a digest of the head, the head, which is a marshalled
-(version, size of the rest, rows), then marshalled tuples of the code of modules that are run together.
+takes a third of the time. The file: four bytes of length, a digest of the head, the head, which is a
+marshalled (version, size of the rest, rows), then marshalled tuples of the code of modules that are run
+together.
 """
 
 import gc
@@ -59,8 +60,9 @@ class Finder:
         row = self.rows[module.__name__]
         group = self._groups.get(row[4])
         if group is None:
-            group = self._groups[row[4]] = marshal.loads(self._code[row[4] : row[5]])
-        exec(group[row[6]], module.__dict__)  # noqa: S102
+            code = marshal.loads(self._code[row[4] : row[5]])  # noqa: S302 - beside our byte code, like it
+            group = self._groups[row[4]] = code
+        exec(group[row[6]], module.__dict__)  # noqa: S102 - what importing does
 
     def _load(self, name: str) -> None:
         """Make and run a module of the bundle whose needs are met."""
@@ -113,7 +115,7 @@ def read() -> "Finder | None":
         end = START + int.from_bytes(data[:4], "big")
         if digest(data[START:end]) != data[4:START]:
             return None  # marshal would believe any size that it is told, and ask for so much memory
-        version, size, rows = marshal.loads(data[START:end])
+        version, size, rows = marshal.loads(data[START:end])  # noqa: S302 - the same
         if version != sys.version or size != len(data) - end or not all(map(_fresh, rows.values())):
             return None
     except (OSError, ValueError, EOFError, TypeError, AttributeError, IndexError):

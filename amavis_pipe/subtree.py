@@ -41,7 +41,7 @@ class Memory:
         found = self._cache.get(self._key(containers))
         if found is None:
             return None
-        rows = marshal.loads(found[1])
+        rows = marshal.loads(found[1])  # noqa: S302 - whole, and ours: cache.opened()
         parts = [Part(containers[number].path + below, *rest) for number, below, *rest in rows]
         if not self._fits(parts, budget) or not all(
             self._knows(part.sha256) for part in parts if part.sha256 and part.size

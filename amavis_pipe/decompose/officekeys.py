@@ -251,7 +251,7 @@ def _aes(key: bytes, data: bytes, iv: bytes | None = None) -> bytes:
     """Decrypted with AES, chained if there is an initial vector; without what is no whole block."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    mode = modes.ECB() if iv is None else modes.CBC(iv[:16].ljust(16, b"\x36"))  # noqa: S305
+    mode = modes.ECB() if iv is None else modes.CBC(iv[:16].ljust(16, b"\x36"))  # noqa: S305 - Office's
     decryptor = Cipher(algorithms.AES(key), mode).decryptor()
     return decryptor.update(data[: len(data) & ~15]) + decryptor.finalize()
 

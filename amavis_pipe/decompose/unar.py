@@ -89,7 +89,11 @@ def read(shown: bytes) -> tuple[list[Member], bool, bool]:
         if not isinstance(number, int) or not isinstance(size, int):
             continue
         name = str(entry.get("XADFileName", "")).encode("utf-8", "replace")
-        members.append(Member(name, size if 0 <= size < 1 << 63 else -1, b"%d" % number, bool(entry.get("XADIsEncrypted"))))
+        members.append(
+            Member(
+                name, size if 0 <= size < 1 << 63 else -1, b"%d" % number, bool(entry.get("XADIsEncrypted"))
+            )
+        )
     return (
         members,
         any(member.locked for member in members),

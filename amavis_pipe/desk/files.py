@@ -60,7 +60,7 @@ class Inputs:
                 data, fds, _, _ = socket.recv_fds(self._socket, LONGEST_MESSAGE, 1)
                 if not data:
                     break
-                path, trouble, folder = marshal.loads(data)  # S302: from our own child
+                path, trouble, folder = marshal.loads(data)  # noqa: S302 - from our own child
                 yield Opened(path, fds[0] if fds else -1, trouble, folder)
         os.waitpid(self._child, 0)
 

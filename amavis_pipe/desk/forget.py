@@ -83,6 +83,6 @@ def _names(payload: bytes) -> Iterator[str]:
 
 def _loaded(payload: bytes) -> Any:
     try:
-        return marshal.loads(payload)  # S302: from a file that only we can write, see cache.opened()
+        return marshal.loads(payload)  # noqa: S302 - whole, and ours: cache.opened()
     except (EOFError, TypeError, ValueError):
         return None

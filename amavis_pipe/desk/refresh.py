@@ -88,7 +88,7 @@ def _printed(one: Map, folder: bytes, path: str) -> bytes:
     """What the command prints; Stale if it fails."""
     with TemporaryFile(dir=folder) as out, TemporaryFile(dir=folder) as errors:
         try:
-            child = subprocess.Popen(  # noqa: S603  the site's own command
+            child = subprocess.Popen(  # noqa: S603 - the site's own command
                 one.command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -57,9 +57,9 @@ def _affordable(db: Connection, state: bytes, folder: int, size: int) -> str:
 def _forget(db: Connection, start: str) -> None:
     """Take out of the base what is of days before `start`."""
     for table in ("recipient", "content", "finding"):
-        db.execute(f"DELETE FROM {table} WHERE mail IN (SELECT id FROM mail WHERE day < ?)", (start,))  # noqa: S608 (our names)
+        db.execute(f"DELETE FROM {table} WHERE mail IN (SELECT id FROM mail WHERE day < ?)", (start,))  # noqa: S608 - our names
     for table in ("mail", "member", "day"):
-        db.execute(f"DELETE FROM {table} WHERE day < ?", (start,))  # noqa: S608
+        db.execute(f"DELETE FROM {table} WHERE day < ?", (start,))  # noqa: S608 - the same
     db.execute("DELETE FROM minute WHERE minute < ?", (start_of(start),))
     db.execute("DELETE FROM tally WHERE hour < ?", (start_of(start),))
 

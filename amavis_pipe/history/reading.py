@@ -93,8 +93,8 @@ def _known(db: Connection | None, folder: int, wanted: _Wanted) -> Iterator[Reco
     """The newest of those that the base knows."""
     if db is None:
         return
-    newest = f"SELECT * FROM ({wanted.query}) ORDER BY 1 DESC LIMIT {MOST}"  # noqa: S608 (ours)
-    places = f"SELECT day, at, length FROM mail WHERE id IN ({newest})"  # noqa: S608
+    newest = f"SELECT * FROM ({wanted.query}) ORDER BY 1 DESC LIMIT {MOST}"  # noqa: S608 - ours
+    places = f"SELECT day, at, length FROM mail WHERE id IN ({newest})"  # noqa: S608 - the same
     for day, found in groupby(db.execute(places, wanted.values).fetchall(), key=lambda place: place[0]):
         with files.streams(db, folder, [day]) as (stream,):
             for _, at, length in found:

@@ -150,5 +150,5 @@ def give_away(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    RECORDS, BELOW = [*sys.argv[1:], *("1000000", "/var/tmp")[len(sys.argv) - 1 :]]  # noqa: S108 (a name is made)
+    RECORDS, BELOW = [*sys.argv[1:], *("1000000", "/var/tmp")[len(sys.argv) - 1 :]]  # noqa: S108 - a name is made
     sys.exit(main(int(RECORDS), BELOW))

@@ -89,7 +89,7 @@ def payload_of(key: bytes) -> bytes:
 
 
 @contextmanager
-def site(name: str, entries: int, filled: int = 0, base: str = "/var/tmp") -> Iterator[Site]:  # noqa: S108
+def site(name: str, entries: int, filled: int = 0, base: str = "/var/tmp") -> Iterator[Site]:  # noqa: S108 - a name is made
     """A store for so many entries, with `filled` of them in it."""
     folder = Path(tempfile.mkdtemp(prefix="amavis-pipe-stores-", dir=base))
     try:
@@ -110,7 +110,7 @@ def on_disk(folder: Path) -> tuple[int, int]:
 
 def lookups(store: Any, entries: int) -> tuple[float, float]:
     """Microseconds of one lookup that hits, and of one that does not; medians, all in memory."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311 - no secret
     hits, misses = [], []
     for turn in range(LOOKUPS):
         for times, key in (
@@ -269,7 +269,7 @@ def many_writers(name: str) -> str:
 
 def killed(name: str) -> str:
     """How readers fared after a writer was killed, many times."""
-    chance, results = random.Random(2), []  # noqa: S311
+    chance, results = random.Random(2), []  # noqa: S311 - no secret
     keys = [key_of(number) for number in range(2000)]
     with site(name, 50_000) as here:
         for turn in range(KILLS):
@@ -289,7 +289,7 @@ def killed(name: str) -> str:
 
 def wounded(name: str, cut: bool) -> str:
     """How readers fared whose files were cut off, or had bits flipped; open already in every second turn."""
-    chance, results = random.Random(3), []  # noqa: S311
+    chance, results = random.Random(3), []  # noqa: S311 - no secret
     keys = [key_of(number) for number in range(1000)]
     with site(name, 2000, 1000) as whole:
         for turn in range(WOUNDS):

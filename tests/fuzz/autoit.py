@@ -2,12 +2,11 @@
 
 import random
 
-from fuzz.mutants import changed, judge
-
-from amavis_pipe.decompose.formats.autoit import DECODER
-
 from built.autoit import MAGIC, NEW, OLD, entry, script, squeezed
 from test_autoit import token
+
+from amavis_pipe.decompose.formats.autoit import DECODER
+from fuzz.mutants import changed, judge
 
 FILE = b"a file\n" * 50
 SAMPLES = [

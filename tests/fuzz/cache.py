@@ -10,19 +10,21 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from fuzz import driver
-from fuzz.mutants import changed
-
 from amavis_pipe import generation
 from amavis_pipe.budget import Budget
 from amavis_pipe.cache import BUCKET, MAGIC, Cache, digest
 from amavis_pipe.model import Part
 from amavis_pipe.subtree import Memory
+from fuzz import driver
+from fuzz.mutants import changed
 
 SIZE = 40_000
 WORDS = [bytes(8), b"\xff" * 8, MAGIC, bytes(16), b"\0\0\0\1", bytes(512), b"\0\0\0\0\0\0\2\0", b"\xff" * 4]
 BOX = Part("1", names=(b"a.zip",), kind="application/zip", size=9, sha256="b" * 64)
-INNER = [Part("1.1", names=(b"a",), kind="text/plain", size=5, sha256="a" * 64), Part("1.2", size=3, sha256="c" * 64)]
+INNER = [
+    Part("1.1", names=(b"a",), kind="text/plain", size=5, sha256="a" * 64),
+    Part("1.2", size=3, sha256="c" * 64),
+]
 
 
 @cache

@@ -91,7 +91,9 @@ def _try(outcome: Outcome, fuzz: Fuzz) -> None:
         with _watched():
             case(outcome.name, fuzz, outcome.seed, number)
     except (Exception, StuckError) as error:
-        outcome.findings.setdefault(_place(error), f"{outcome.name} {outcome.seed}, case {number}: {_told(error)}")
+        outcome.findings.setdefault(
+            _place(error), f"{outcome.name} {outcome.seed}, case {number}: {_told(error)}"
+        )
     outcome.slowest = max(outcome.slowest, (time.process_time() - begun, number))
     outcome.cases += 1
 

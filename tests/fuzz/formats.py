@@ -9,13 +9,24 @@ from functools import cache
 from pathlib import Path
 
 import archives
-from fuzz.mutants import changed, judge
 
 from amavis_pipe.decompose import libarchive, registry
 from amavis_pipe.walk import Decoder
+from fuzz.mutants import changed, judge
 
 FILE = b"a file with some text, and some text again; " * 40
-WORDS = [bytes(1), bytes(4), b"\xff" * 4, b"\1\0", b"\1\0\0\0", b"\xff\xff\xff\x7f", b"../", b"a\0b", b"PK\1\2", b"PK\5\6"]
+WORDS = [
+    bytes(1),
+    bytes(4),
+    b"\xff" * 4,
+    b"\1\0",
+    b"\1\0\0\0",
+    b"\xff\xff\xff\x7f",
+    b"../",
+    b"a\0b",
+    b"PK\1\2",
+    b"PK\5\6",
+]
 LARGEST = 100_000
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from time import gmtime, strftime, time
 from typing import Any
 
-from fuzz import driver
-from fuzz.mutants import bent, changed
 from stand_in import journals
 
 from amavis_pipe import history
@@ -29,6 +27,8 @@ from amavis_pipe.history.folding import _Batch
 from amavis_pipe.history.lines import Line, parsed
 from amavis_pipe.notices.tally import Tallies
 from amavis_pipe.notices.window import Window
+from fuzz import driver
+from fuzz.mutants import bent, changed
 
 WORDS = [
     b"\n", b'{"schema": ', b'{"schema": 1}', b"{", b"}", b"[", b'"', b"\\", b"\\ud800", b"\\u0000", b"null", b"1e999", b"NaN", b"-1",
@@ -136,14 +136,18 @@ def _check_files(source: random.Random) -> None:
     _find(whole)
     history.fold(os.fsencode(state), 30, 1 << 40)
     end = int(now) // HOUR * HOUR + HOUR
-    made = figures(history.load(os.fsencode(state), end - 7 * 24 * HOUR, end), end - 7 * 24 * HOUR, end, "day", 10)
+    made = figures(
+        history.load(os.fsencode(state), end - 7 * 24 * HOUR, end), end - 7 * 24 * HOUR, end, "day", 10
+    )
     assert all(line.isprintable() for line in layout.as_text(report.sections(made)).split("\n"))
     window = Window(os.fsencode(state / "journal"), {}, "2026-01-01")
     assert all(isinstance(one, dict) for one in window.records())
 
 
 def _find(lines: list[bytes]) -> None:
-    told = [json.dumps(one, sort_keys=True) for one in history.records(os.fsencode(_state()), 0, time() + 86400)]
+    told = [
+        json.dumps(one, sort_keys=True) for one in history.records(os.fsencode(_state()), 0, time() + 86400)
+    ]
     for line in lines:
         record = json.loads(line)
         assert told.count(json.dumps(record, sort_keys=True)) == lines.count(line), record["id"]

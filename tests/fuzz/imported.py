@@ -8,13 +8,12 @@ import random
 from functools import cache
 from pathlib import Path
 
-from fuzz import driver
-from fuzz.mutants import changed
-
 from amavis_pipe.config import load
 from amavis_pipe.config.imported import perl
 from amavis_pipe.desk import importing
 from amavis_pipe.settings import SettingsError
+from fuzz import driver
+from fuzz.mutants import changed
 
 WORDS = [
     b"$", b"@", b"%", b"&", b"'", b'"', b"`", b"(", b")", b"[", b"]", b"{", b"}", b"=>", b",", b";", b"qw(", b"qr'", b"<<EOT;\n", b"\n",
@@ -31,7 +30,11 @@ def _samples() -> list[bytes]:
     """Whole files, and pieces of them, which are read faster."""
     folder = driver.HERE.parent / "config" / "samples"
     whole = [file.read_bytes() for file in sorted(Path(folder).glob("*.conf"))]
-    pieces = [b"\n".join(file.split(b"\n")[at : at + 30]) for file in whole for at in range(0, file.count(b"\n"), 30)]
+    pieces = [
+        b"\n".join(file.split(b"\n")[at : at + 30])
+        for file in whole
+        for at in range(0, file.count(b"\n"), 30)
+    ]
     return [*pieces, *whole]
 
 

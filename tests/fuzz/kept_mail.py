@@ -11,8 +11,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from fuzz import driver
-from fuzz.mutants import bent, changed
 from stand_in import journals
 
 from amavis_pipe.desk.held import folder, listing, mailboxes, show
@@ -20,6 +18,8 @@ from amavis_pipe.desk.held.copy import Copy
 from amavis_pipe.desk.held.places import Place
 from amavis_pipe.model import SpoolTrouble
 from amavis_pipe.record import to_json
+from fuzz import driver
+from fuzz.mutants import bent, changed
 
 MAIL = b"From: a@example.org\nSubject: x\n\nFrom here\n>From there\ntext\n"
 DIGEST = sha256(MAIL).hexdigest()
@@ -72,12 +72,16 @@ def _in_folder(source: random.Random) -> None:
     original = _look(copy)
     assert not is_whole or original == MAIL
     assert original is None or sha256(original).hexdigest() == copy.known().sha256
-    copy.note_release({"time": "2026-11-25T08:00:00Z", "to": ["z@example.org"], "route": "sendmail", "queue_id": ""})
+    copy.note_release(
+        {"time": "2026-11-25T08:00:00Z", "to": ["z@example.org"], "route": "sendmail", "queue_id": ""}
+    )
     assert "z@example.org" in [to for one in copy.known().released for to in one["to"]]
 
 
 def _in_mailbox(source: random.Random) -> None:
-    stuffed = b"".join(b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in MAIL.splitlines(True))
+    stuffed = b"".join(
+        b">" + line if line.lstrip(b">").startswith(b"From ") else line for line in MAIL.splitlines(True)
+    )
     one = b"From MAILER-DAEMON Wed Nov 25 07:00:00 2026\n" + HEAD + stuffed + b"\n"
     (_folder() / "held.mbox").write_bytes(changed(one * 3, [one], WORDS, source, 4))
     copies = list(mailboxes.copies(Place("held.mbox", os.fsencode(_folder() / "held.mbox"))))
@@ -93,11 +97,14 @@ def _look(copy: Copy) -> bytes | None:
     known.released_to()
     assert listing.Wanted(name="a").has_known(known) in (True, False)
     assert to_json(listing.entry(copy, known)).isprintable()
-    lines = [*listing.fitted([listing.row(copy, known)], 80), *show._summary(copy, known), *show._parts(known)]
+    lines = [
+        *listing.fitted([listing.row(copy, known)], 80),
+        *show._summary(copy, known),
+        *show._parts(known),
+    ]
     assert all(line.isprintable() and len(line) < 70_000 for line in lines), lines
     try:
         with copy.original(b"/var/tmp") as blob:
             return blob.head(blob.size)
     except SpoolTrouble:
         return None
-

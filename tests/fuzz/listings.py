@@ -7,10 +7,9 @@ are not more than MEMBERS.
 import json
 import random
 
-from fuzz.mutants import bent, changed
-
 from amavis_pipe.decompose import cabextract, seven_zip, unar
 from amavis_pipe.decompose.ways import MEMBERS, Member
+from fuzz.mutants import bent, changed
 
 SEVEN = b"""
 7-Zip (z) 24.09
@@ -60,7 +59,9 @@ WORDS = [
 def fuzz(source: random.Random) -> None:
     """Read one listing of each."""
     samples = [SEVEN, CABINET, json.dumps(bent(LSAR, source, 15)).encode()]
-    seven, cabinet, lsar = (changed(one, samples, WORDS, source, 4) if source.randrange(5) else one for one in samples)
+    seven, cabinet, lsar = (
+        changed(one, samples, WORDS, source, 4) if source.randrange(5) else one for one in samples
+    )
     kinds, members = seven_zip.read(seven)
     assert kinds
     _check(members)

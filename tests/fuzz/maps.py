@@ -10,11 +10,10 @@ import random
 from functools import cache
 from pathlib import Path
 
-from fuzz import driver
-from fuzz.mutants import changed
-
 from amavis_pipe import rules
 from amavis_pipe.config import maps
+from fuzz import driver
+from fuzz.mutants import changed
 
 LARGEST = 3000
 ENTRIES = b"""\
@@ -57,12 +56,18 @@ def fuzz(source: random.Random) -> None:
     data = changed(ENTRIES, [ENTRIES], WORDS, source, 6)[:LARGEST]
     _file().write_bytes(data)
     faults: list[str] = []
-    words = (f"/{os.fspath(_file())[1:]}", *source.sample(["example.org", ".", "a@b", "map:x", "no such", "\udcff"], 2))
+    words = (
+        f"/{os.fspath(_file())[1:]}",
+        *source.sample(["example.org", ".", "a@b", "map:x", "no such", "\udcff"], 2),
+    )
     words = tuple(word for word in words if word.isascii())
     found = maps.addresses(words, b"/nowhere", [], faults.append)
     users, nets = maps.clients(words, b"/nowhere", [], faults.append)
     assert all(len(fault) < 1500 and fault.isprintable() for fault in faults), faults
-    for address in [*source.sample(ADDRESSES, 4), changed(source.choice(ADDRESSES), ADDRESSES, WORDS, source, 3)]:
+    for address in [
+        *source.sample(ADDRESSES, 4),
+        changed(source.choice(ADDRESSES), ADDRESSES, WORDS, source, 3),
+    ]:
         _check_address(address, found)
     for client in [*source.sample(CLIENTS, 4), changed(source.choice(CLIENTS), CLIENTS, WORDS, source, 3)]:
         _check_client(client, users, nets)
@@ -74,7 +79,11 @@ def _check_address(address: bytes, entries: bytes) -> None:
     assert rules.is_among(address, entries) == plain, address
     if not entries:
         return
-    big = b"\n" + b"\n".join(sorted([*entries.split(b"\n")[1:-1], *(b"zz%04d.example" % n for n in range(400))])) + b"\n"
+    big = (
+        b"\n"
+        + b"\n".join(sorted([*entries.split(b"\n")[1:-1], *(b"zz%04d.example" % n for n in range(400))]))
+        + b"\n"
+    )
     assert len(big) <= rules.SHORT or rules.is_among(address, big) == plain, (address, "bisected")
 
 

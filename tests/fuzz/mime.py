@@ -9,13 +9,13 @@ import time
 from functools import cache
 
 import hostile
-from fuzz.mutants import changed
 from hostile import benign
 
 from amavis_pipe.budget import Budget, Limits
 from amavis_pipe.mime.reader import MAIL, hot_openers
 from amavis_pipe.spool import Blob, Store
 from amavis_pipe.walk import Walk
+from fuzz.mutants import changed
 
 LARGEST = 200_000
 PATIENCE = 2.0

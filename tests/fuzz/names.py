@@ -11,9 +11,6 @@ import random
 import re
 from functools import cache
 
-from fuzz import driver
-from fuzz.mutants import changed
-
 from amavis_pipe import arguments, kept, rules
 from amavis_pipe.forward import wire
 from amavis_pipe.judge import glob, names
@@ -22,6 +19,8 @@ from amavis_pipe.record import to_json
 from amavis_pipe.subtree import is_volume
 from amavis_pipe.text import ascii_of, readable
 from amavis_pipe.veil import BREAKS, Veil
+from fuzz import driver
+from fuzz.mutants import changed
 
 SAMPLES = [
     b"invoice.pdf.exe", b"a.part01.rar", b"..\\..\\a.txt::$DATA", b"a.exe\0.txt", "\u202excod.exe".encode(), b"C:\\a\\b.c",
@@ -29,12 +28,13 @@ SAMPLES = [
 ]  # fmt: skip
 WORDS = [
     b".", b"..", b"/", b"\\", b":", b"::$DATA", b"\0", b"\n", b"\r", b" ", b"\xa0", "\u200b".encode(), "\u202e".encode(), b"\xff",
-    b"\xed\xa0\x80", b".exe", b"\\x41", b"*", b"?", b"[!a-z]", b"[]", b"\x7f", b"\x1b]0;x\x07", "\ufeff".encode(), "ſ".encode(),
+    b"\xed\xa0\x80", b".exe", b"\\x41", b"*", b"?", b"[!a-z]", b"[]", b"\x7f", b"\x1b]0;x\x07", "\ufeff".encode(), "\u017f".encode(),
 ]  # fmt: skip
 ARGUMENTS = [
     [b"-f", b"a@example.org", b"--", b"b@example.net"], [b"--dry-run", b"-f", b"", b"--", b"-x", b"--"], [b"--json"],
     [b"--config", b"/x", b"--queue-id=4b", b"--client-address", b"192.0.2.1", b"--size=5", b"-f", b"-", b"--", b"c"], [],
 ]  # fmt: skip
+ODD_WORDS = [b"--", b"-f", b"--config", b"--size=", b"--json="]
 SECRET = "secret7person"
 
 
@@ -72,7 +72,12 @@ def _check_names(data: bytes, source: random.Random) -> None:
     for form in forms[:20]:
         assert names.shown(form).isprintable()
         names.is_double(form, (".pdf", ".doc"), (".exe", ".vbs"))
-    if data.isascii() and data.decode().isprintable() and data[-4:].lower() == b".exe" and "::" not in data.decode():
+    if (
+        data.isascii()
+        and data.decode().isprintable()
+        and data[-4:].lower() == b".exe"
+        and "::" not in data.decode()
+    ):
         assert any(form.endswith(".exe") for form in forms), data
     is_volume(data)
 
@@ -82,7 +87,12 @@ def _check_arguments(source: random.Random) -> None:
     for _ in range(source.randint(0, 3)):
         at = source.randrange(len(words) + 1)
         words[at : at + source.randrange(2)] = [
-            source.choice([*source.choice(SAMPLES + [b"--", b"-f", b"--config", b"--size=", b"--json="]).split(b"\n"), b"x" * 9000])
+            source.choice(
+                [
+                    *source.choice([*SAMPLES, *ODD_WORDS]).split(b"\n"),
+                    b"x" * 9000,
+                ]
+            )
         ]
     try:
         found = arguments.parse(words)
@@ -114,14 +124,18 @@ def _check_glob(data: bytes, source: random.Random) -> None:
 
 
 def _check_veil(source: random.Random) -> None:
-    around = b" ".join(changed(b"host said: 550 5.1.1", [b"x@y.z <b@c> (a)"], WORDS, source, 3) for _ in range(2))
+    around = b" ".join(
+        changed(b"host said: 550 5.1.1", [b"x@y.z <b@c> (a)"], WORDS, source, 3) for _ in range(2)
+    )
     text = around.decode("utf-8", "surrogateescape")
     at = source.randrange(len(text) + 1)
     before, after = source.choice(BREAKS.replace('"', "")), source.choice(BREAKS + "'!")
     told = _veil().text(text[:at] + before + SECRET + "@example.org" + after + text[at:])
     assert SECRET not in told, told
     assert _veil().of(SECRET + "@" + text).find(SECRET) < 0
-    envelope = Envelope(SECRET.encode() + b"@x", (around, SECRET.encode()), b"4b", around, around, around, around)
+    envelope = Envelope(
+        SECRET.encode() + b"@x", (around, SECRET.encode()), b"4b", around, around, around, around
+    )
     hidden = _veil().envelope(envelope)
     assert SECRET.encode() not in b" ".join((hidden.sender, *hidden.recipients))
 

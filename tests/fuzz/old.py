@@ -3,9 +3,9 @@
 import importlib
 import random
 
-from fuzz.mutants import changed, judge
-
 from built import ace, alz, arc, compress, freeze, lzip, lzma, pack, swf, szdd, zoo
+
+from fuzz.mutants import changed, judge
 
 TEXT = b"a file with some text, and some text again; " * 30
 FILES = [(b"one", TEXT), (b"two", random.Random(1).randbytes(300))]

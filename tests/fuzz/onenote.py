@@ -2,11 +2,10 @@
 
 import random
 
-from fuzz.mutants import changed, judge
+from built.onenote import STORE, STORE_END, header, named, pack, store
 
 from amavis_pipe.decompose.formats.onenote import DECODER
-
-from built.onenote import STORE, STORE_END, header, named, pack, store
+from fuzz.mutants import changed, judge
 
 SAMPLES = [pack(b"a file"), header() + named("a") * 3 + named("b") + store(b"one") + store(b"two" * 99)]
 WORDS = [

@@ -3,11 +3,10 @@
 import random
 import zlib
 
-from fuzz.mutants import changed, judge
+from built.pdf import embedded, filespec, obj, object_stream, pack, pdf, stream
 
 from amavis_pipe.decompose.formats.pdf import DECODER
-
-from built.pdf import embedded, filespec, obj, object_stream, pack, pdf, stream
+from fuzz.mutants import changed, judge
 
 FILE = b"a file\n" * 30
 SAMPLES = [

@@ -6,7 +6,6 @@ not of the form that says so.
 
 import random
 
-from fuzz.mutants import changed
 from scan.replies import COMMANDS, LINES
 
 from amavis_pipe.config import rows
@@ -16,6 +15,7 @@ from amavis_pipe.scan.yara import Yara
 from amavis_pipe.session import read_reply
 from amavis_pipe.settings import Row
 from amavis_pipe.spool import Blob
+from fuzz.mutants import changed
 
 KNOWN = rows.known()
 SEEDS = [
@@ -30,7 +30,21 @@ SEEDS = [
     b"INSTREAM size limit exceeded. ERROR",
     b"0 virus one.rule\n1 note two\nend\n",
 ]
-WORDS = [b"OK", b"FOUND", b": ", b"\n", b"\r\n", b"\0", b" ", b"DONE OK 0000", b"VIRUS ", b"end\n", b"200", b"\xff", b"\x1b[1m"]
+WORDS = [
+    b"OK",
+    b"FOUND",
+    b": ",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b" ",
+    b"DONE OK 0000",
+    b"VIRUS ",
+    b"end\n",
+    b"200",
+    b"\xff",
+    b"\x1b[1m",
+]
 JUDGES = {name: reply.Judge(KNOWN[name]) for name in [*COMMANDS, *LINES]}
 SCANNER = Yara.__new__(Yara)
 SCANNER.row = Row(rows.filled({"name": "yara", "via": "yara", "rules": b"/r"}, []))

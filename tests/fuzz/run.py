@@ -9,7 +9,9 @@ import resource
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # not our own folder: its modules are called like others
+sys.path[0] = str(
+    Path(__file__).resolve().parents[1]
+)  # not our own folder: its modules are called like others
 
 from fuzz import driver  # noqa: E402
 
@@ -40,7 +42,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fuzz what reads what others wrote.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(driver.NAMES))
     parser.add_argument(
-        "--seconds", type=float, help=f"for each ({DEFAULT}, " + ", ".join(map("{0[0]} {0[1]}".format, SECONDS.items())) + ")"
+        "--seconds",
+        type=float,
+        help=f"for each ({DEFAULT}, " + ", ".join(map("{0[0]} {0[1]}".format, SECONDS.items())) + ")",
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="only this one; what is raised is shown whole")

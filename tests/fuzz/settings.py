@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fuzz import driver
-from fuzz.mutants import ODD, bent, changed
-
 from amavis_pipe import settings
 from amavis_pipe.config import load, sample
 from amavis_pipe.config.imported.written import toml
 from amavis_pipe.settings import SettingsError
 from amavis_pipe.text import readable
+from fuzz import driver
+from fuzz.mutants import ODD, bent, changed
 
 FULL = """\
 scanners = ["clamd", "mine", "builtin"]

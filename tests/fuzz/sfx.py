@@ -2,13 +2,12 @@
 
 import random
 
-from fuzz.mutants import changed, judge
-
-from amavis_pipe.decompose.formats.sfx import DECODER
-
 from built.sfx import elf, entry, installed, pack, program, streamed
 from test_carve import KINDS
 from test_sfx import cabinet, written
+
+from amavis_pipe.decompose.formats.sfx import DECODER
+from fuzz.mutants import changed, judge
 
 FILE = b"a file\n" * 300
 CABINET = dict(

@@ -3,11 +3,10 @@
 import random
 import zlib
 
-from fuzz.mutants import changed, judge
+from built.sis import pack, sis
 
 from amavis_pipe.decompose.formats.sis import DECODER, NEW
-
-from built.sis import pack, sis
+from fuzz.mutants import changed, judge
 
 FILES = [("a", [b"one"]), ("b", [b"two", b"zwei"])]
 SAMPLES = [

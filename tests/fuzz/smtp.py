@@ -7,18 +7,29 @@ line.
 
 import random
 
-from fuzz.mutants import changed
-
 from amavis_pipe.forward import smtp
 from amavis_pipe.forward.wire import Survey
 from amavis_pipe.model import Envelope, ForwardTrouble
 from amavis_pipe.spool import Blob
+from fuzz.mutants import changed
 
 HELLO = b"250-mail.example.org\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 XFORWARD NAME ADDR HELO\r\n"
 PLAIN = b"250-mail.example.org\r\n250 SIZE\r\n"
 OK, NO, LATER, GO = b"250 2.1.0 Ok\r\n", b"550 5.1.1 unknown\r\n", b"450 4.2.0 later\r\n", b"354 go\r\n"
 DONE = b"250 2.0.0 Ok: queued as 4bQ7Xz\r\n"
-REPLIES = [HELLO, PLAIN, OK, NO, LATER, GO, DONE, b"421 bye\r\n", b"554 5.7.1 no\r\n", b"220 hi\r\n", b"250-a\r\n250 b\r\n"]
+REPLIES = [
+    HELLO,
+    PLAIN,
+    OK,
+    NO,
+    LATER,
+    GO,
+    DONE,
+    b"421 bye\r\n",
+    b"554 5.7.1 no\r\n",
+    b"220 hi\r\n",
+    b"250-a\r\n250 b\r\n",
+]
 WORDS = [
     b"\r\n", b"\n", b"\r", b"250 ", b"250-", b"354 ", b"550 ", b"5.1.1", b"queued as ", b"\0", b"\xff", b"-", b" ", b"000", b"999",
     b"2", b"x" * 5000, b"250-x\r\n" * 150, "²50 ".encode(),
@@ -72,7 +83,11 @@ class Server:
             self._said += self._answer(command[:4])
 
     def _answer(self, verb: bytes) -> bytes:
-        usual = {b"EHLO": HELLO if self.pipelined else PLAIN, b"DATA": GO, b"RCPT": self._source.choice((OK, OK, NO))}
+        usual = {
+            b"EHLO": HELLO if self.pipelined else PLAIN,
+            b"DATA": GO,
+            b"RCPT": self._source.choice((OK, OK, NO)),
+        }
         answer = self._changed(usual.get(verb, OK))
         if verb == b"DATA" and answer.startswith(b"354"):
             self._in_data = True
@@ -88,14 +103,24 @@ class Server:
 def fuzz(source: random.Random) -> None:
     """Hand one mail to one server."""
     recipients = tuple(b"r%d@example.net" % number for number in range(source.choice((1, 1, 2, 5))))
-    server = Server(source, changed(b"220 mail\r\n", REPLIES, WORDS, source, 2) if source.randrange(10) == 0 else b"220 mail\r\n")
+    server = Server(
+        source,
+        changed(b"220 mail\r\n", REPLIES, WORDS, source, 2) if source.randrange(10) == 0 else b"220 mail\r\n",
+    )
     smtp.socket = lambda *_: server
     envelope = Envelope(b"a@example.org", recipients, b"4bQ7Xz", b"192.0.2.1", b"mx", b"mx")
     before: list[object] = []
     message = Blob(MAIL)
     try:
         receipt = smtp.submit(
-            "smtp:127.0.0.1:25", message, Survey(message.chunks()), envelope, recipients, False, before.append, 10
+            "smtp:127.0.0.1:25",
+            message,
+            Survey(message.chunks()),
+            envelope,
+            recipients,
+            False,
+            before.append,
+            10,
         )
     except ForwardTrouble as error:
         assert str(error).isascii() and str(error).isprintable() and len(str(error)) < 1200, str(error)
@@ -109,11 +134,13 @@ def _check(server: Server, receipt: object, before: list[object], recipients: tu
         assert reply.text.isascii() and reply.text.isprintable() and len(reply.text) < 1000
     assert all(one.text.startswith("5") for one in receipt.refused)
     assert receipt.taken == (len(receipt.refused) < len(recipients)) == bool(before)
-    assert receipt.queue_id.isascii() and receipt.queue_id.isalnum() or not receipt.queue_id
+    assert (receipt.queue_id.isascii() and receipt.queue_id.isalnum()) or not receipt.queue_id
     lines = server.commands.split(b"\r\n")
     assert all(line.isascii() and line.decode().isprintable() for line in lines), lines
     if receipt.taken:
-        assert server.message.startswith(b"From: a@example.org\r\n..dot\r\n\r\n...\r\nQUIT\r\ntext\xe4\r\nend\r\n.\r\n")
+        assert server.message.startswith(
+            b"From: a@example.org\r\n..dot\r\n\r\n...\r\nQUIT\r\ntext\xe4\r\nend\r\n.\r\n"
+        )
         assert server.last.lstrip(b"\n")[:1] == b"2", server.last
     else:
         assert not server.message or server.message.startswith(b"QUIT")

@@ -6,12 +6,12 @@ bounded printable ASCII; an answer that is not whole is none.
 
 import random
 
-from fuzz.mutants import changed
 from spam import replies
 
 from amavis_pipe.model import ScannerTrouble
 from amavis_pipe.spam import rspamd, spamd
 from amavis_pipe.spam.score import HIGHEST, LONGEST_NAME, MOST_TESTS, Score, unpack
+from fuzz.mutants import changed
 
 SPAMD = [replies.SYMBOLS, replies.HAM, replies.REPORT]
 RSPAMD = [replies.http(), replies.http(b"{}"), replies.JSON]
@@ -49,12 +49,20 @@ def _with_length(data: bytes) -> bytes:
 
 
 def _check(score: Score) -> None:
-    assert -HIGHEST <= score.score <= HIGHEST and (score.required is None or -HIGHEST <= score.required <= HIGHEST)
+    assert -HIGHEST <= score.score <= HIGHEST and (
+        score.required is None or -HIGHEST <= score.required <= HIGHEST
+    )
     assert len(score.tests) <= MOST_TESTS
     for name, points in score.tests:
-        assert 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name, name
+        assert 0 < len(name) <= LONGEST_NAME and name.isascii() and name.isprintable() and " " not in name, (
+            name
+        )
         assert points is None or -HIGHEST <= points <= HIGHEST
-    assert all(line.isascii() and line.isprintable() and len(line) < 1000 for line in score.report.split("\n") if line)
+    assert all(
+        line.isascii() and line.isprintable() and len(line) < 1000
+        for line in score.report.split("\n")
+        if line
+    )
     assert unpack(score.pack()).pack() == score.pack()
 
 

@@ -12,9 +12,6 @@ from pathlib import Path
 from time import gmtime, strftime
 from types import SimpleNamespace
 
-from fuzz import driver
-from fuzz.mutants import bent, changed
-
 from amavis_pipe import bundle, tries
 from amavis_pipe.committed import Committed
 from amavis_pipe.desk import bundle as desk_bundle
@@ -22,12 +19,28 @@ from amavis_pipe.desk import digest
 from amavis_pipe.model import Envelope
 from amavis_pipe.notices import rate
 from amavis_pipe.veil import Veil
+from fuzz import driver
+from fuzz.mutants import bent, changed
 
 DIGEST = {
     "schema": 1, "period": "2026-11-24", "until": 1_790_000_000, "files": {"2026-11-24.jsonl": 500},
     "begun": {"until": 1_790_000_100, "end": {"2026-11-24.jsonl": 700}, "told": ["digest-admin a@example.org"]},
 }  # fmt: skip
-WORDS = [bytes(8), b"\xff" * 8, b"null", b"[]", b"{", b"}", b'"', b"-1", b"9" * 400, b"[" * 3000, b"\xff", b"\n", b"1e400"]
+WORDS = [
+    bytes(8),
+    b"\xff" * 8,
+    b"null",
+    b"[]",
+    b"{",
+    b"}",
+    b'"',
+    b"-1",
+    b"9" * 400,
+    b"[" * 3000,
+    b"\xff",
+    b"\n",
+    b"1e400",
+]
 
 
 @cache
@@ -53,7 +66,9 @@ def _tries(source: random.Random) -> None:
         file.write_bytes(data[: source.choice((len(data), source.randrange(len(data) + 1)))])
     other = tries.Tries(state, key[::-1], 2)
     other.begin()
-    assert other.skipped == 0 or other._place == tries.Tries(state, key, 2)._place, "another mail's step is left out"
+    assert other.skipped == 0 or other._place == tries.Tries(state, key, 2)._place, (
+        "another mail's step is left out"
+    )
     os.close(other._fd)
     _closed(tries.Tries(state, key, 2), "begin")
 
@@ -130,7 +145,9 @@ def _bundle(source: random.Random) -> None:
     hurt = bytearray(whole[:end])
     for _ in range(source.randint(1, 4)):
         hurt[source.randrange(end)] = source.choice((0, 255, source.randrange(256)))
-    data = (bytes(hurt) + whole[end:])[: source.choice((len(whole), len(whole), source.randrange(len(whole))))]
+    data = (bytes(hurt) + whole[end:])[
+        : source.choice((len(whole), len(whole), source.randrange(len(whole))))
+    ]
     Path(bundle.PATH).write_bytes(data)
     finder = bundle.read()
     Path(bundle.PATH).write_bytes(whole)

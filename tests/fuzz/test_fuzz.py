@@ -6,12 +6,21 @@ import sys
 import time
 
 import pytest
+
 from fuzz import driver
 
 RUN = str(driver.HERE / "run.py")
 SEED = 7
 CASES = 300
-OTHERS = {"mime": 120, "pdf": 80, "imported": 60, "history": 150, "settings": 200, "maps": 150, "kept_mail": 100}
+OTHERS = {
+    "mime": 120,
+    "pdf": 80,
+    "imported": 60,
+    "history": 150,
+    "settings": 200,
+    "maps": 150,
+    "kept_mail": 100,
+}
 """Cases of those of which each takes longer."""
 
 
@@ -51,7 +60,10 @@ def test_a_case_without_end_is_a_finding(monkeypatch):
 
 def test_a_run_says_what_it_did():
     done = subprocess.run(
-        [sys.executable, RUN, "--seconds", "0.2", "--seed", "3", "sis", "wire"], capture_output=True, text=True, check=True
+        [sys.executable, RUN, "--seconds", "0.2", "--seed", "3", "sis", "wire"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = done.stdout.split("\n")
     assert [line.partition(":")[0] for line in lines] == ["sis", "wire", ""]

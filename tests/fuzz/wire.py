@@ -10,13 +10,12 @@ import os
 import random
 from functools import cache
 
-from fuzz.mutants import changed
-
 from amavis_pipe.budget import Budget
 from amavis_pipe.jail import sandbox, wire
 from amavis_pipe.jail.verify import Account
 from amavis_pipe.model import Part, SandboxTrouble, SpoolTrouble
 from amavis_pipe.spool import PAGE, unnamed
+from fuzz.mutants import changed
 
 ROOM = 16 * PAGE
 FILES, DEPTH = 20, 5
@@ -35,7 +34,12 @@ found encrypted:rar 2
 found limit:files 2
 end
 """
-SAMPLES = [HONEST, b"failed spool 6e6f20726f6f6d\n", b"jailed 7 1\nfailed sandbox 6e6f\n", b"jailed 0 0\nopen 1 zip\nend\n"]
+SAMPLES = [
+    HONEST,
+    b"failed spool 6e6f20726f6f6d\n",
+    b"jailed 7 1\nfailed sandbox 6e6f\n",
+    b"jailed 0 0\nopen 1 zip\nend\n",
+]
 WORDS = [
     *HONEST.split(b"\n"), *HONEST.split(), b"\n", b" ", b"-", b",", b"\0", b"\xff", b"0", b"-1", b"4096", b"99999999999999",
     b"1.1.1.1.1.1", b"999999999", b"\r\n", b"structure", b"crash:zip", b"clean", b"\n\n", b"end\n", b"jailed 7 1\n",
@@ -52,7 +56,11 @@ def arena() -> int:
 
 def fuzz(source: random.Random) -> None:
     """Have one account read and settled."""
-    said = changed(source.choice(SAMPLES), SAMPLES, WORDS, source, 4) if source.randrange(8) else source.randbytes(300)
+    said = (
+        changed(source.choice(SAMPLES), SAMPLES, WORDS, source, 4)
+        if source.randrange(8)
+        else source.randbytes(300)
+    )
     given = [Part("1", size=9, kind="application/zip"), Part("2", size=9, kind="application/x-rar")]
     budget = Budget(source.choice((ROOM, 5000, 0)), FILES, DEPTH, 0.0)
     before = budget.quota
@@ -94,7 +102,8 @@ def _check_findings(account: Account, given: list[Part]) -> None:
         assert one.name.isascii() and one.name.isprintable() and len(one.name) < 100, one.name
         assert one.grade == wire._GRADES[one.name.partition(":")[0]], one.grade
     unchecked = [one for one in account.findings if one.grade == "unchecked"]
-    assert unchecked or (account.sound and account.complete), "a child that broke off, and nothing is unchecked"
+    assert unchecked or (account.sound and account.complete), (
+        "a child that broke off, and nothing is unchecked"
+    )
     told = {one.part for one in account.findings} | account.opened
     assert all(part.path in told for part in given), "a part that nobody looked at"
-

@@ -265,8 +265,7 @@ def _said(words: list[str]) -> str:
     if not program:
         return ""
     try:
-        # S603: Postfix's own programs, by full path
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - Postfix's own programs, by full path
             [program, *words[1:]], capture_output=True, text=True, timeout=30, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -64,8 +64,8 @@ def _halves(blob: Blob) -> tuple[bytes, bytes]:
 def _lines(text: bytes, most: int) -> Iterator[str]:
     """The first lines, each with everything escaped that a terminal would obey."""
     lines = text.split(b"\n")
-    for line in lines[:most]:
-        yield readable(line.removesuffix(b"\r").replace(b"\t", b"    "), LONGEST)
+    for one in lines[:most]:
+        yield readable(one.removesuffix(b"\r").replace(b"\t", b"    "), LONGEST)
     if len(lines) > most:
         yield "[...]"
 
@@ -85,9 +85,7 @@ def _summary(copy: Copy, known: Known) -> list[str]:
     for one in known.released:
         whom = ", ".join(readable(str(address).encode("latin-1", "replace")) for address in one["to"])
         queue_id = f", queued as {one['queue_id']}" if one.get("queue_id") else ""
-        lines.append(
-            line(f"  released  {one.get('time')} to {whom} by {one.get('route')}{queue_id}")
-        )
+        lines.append(line(f"  released  {one.get('time')} to {whom} by {one.get('route')}{queue_id}"))
     if known.trouble:
         lines.append(f"  trouble   {known.trouble}")
     return lines
