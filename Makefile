@@ -6,9 +6,9 @@ PYTHON ?= /opt/amavis-pipe-try/bin/python
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
 	@echo 'make test    all checks and tests, with a real Postfix and clamd (contrib/test)'
-	@echo 'make check   formatting, lint, types, generated files, and the tests without e2e'
+	@echo 'make check   formatting, lint, types, known vulnerabilities, generated files, and the tests without e2e'
 	@echo 'make e2e     the end-to-end tests alone'
-	@echo 'make fuzz    fuzz the readers of mail and of formats, ten minutes each (SECONDS=… for another time)'
+	@echo 'make fuzz    fuzz all that reads what others wrote, ten minutes each, mail an hour (SECONDS=… SEED=… FUZZERS=…)'
 	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
 	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
@@ -30,7 +30,7 @@ e2e:
 	sh contrib/test tests/e2e
 
 fuzz:
-	for fuzzer in mime ole old mutants replies; do $(PYTHON) tests/fuzz/$$fuzzer.py $(or $(SECONDS),600) || exit 1; done
+	$(PYTHON) tests/fuzz/run.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(FUZZERS)
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py

@@ -79,7 +79,7 @@ def test_a_value_is_read_in_base_units(text, key, expect):
         ("[limits]\ndepth = 65", "2: limits.depth: wants an integer from 1 to 64, not 65"),
         ("[limits]\ndepth = 1.5", "2: limits.depth: wants an integer from 1 to 64, not 1.5"),
         ('state = "here"', '1: state: wants an absolute path, not "here"'),
-        ('state = "/a\\u0000b"', '1: state: wants an absolute path, not "/a\0b"'),
+        ('state = "/a\\u0000b"', '1: state: wants an absolute path, not "/a\\x00b"'),
         ('forward = "smtp:x"', f'1: forward: {ROUTE}, not "smtp:x"'),
         ('forward = "smtp:localhost:25"', f'1: forward: {ROUTE}, not "smtp:localhost:25"'),
         ('forward = "smtp:127.0.0.1:0"', f'1: forward: {ROUTE}, not "smtp:127.0.0.1:0"'),
@@ -95,7 +95,7 @@ def test_a_value_is_read_in_base_units(text, key, expect):
         ("[limits]\nmemory = -1", '2: limits.memory: wants a size such as 4096 or "100 KiB", not -1'),
         ('[infected]\naction = "drop"', "2: infected.action: wants one of pass, tag, defer, bounce, discard, "
                                         'not "drop"'),
-        ('[headers]\nline = "a\\nb"', '2: headers.line: wants printable ASCII, one line, not "a\nb"'),
+        ('[headers]\nline = "a\\nb"', '2: headers.line: wants printable ASCII, one line, not "a\\x0ab"'),
         ('[headers]\ntag = "X:Y"', '2: headers.tag: wants the name of a header field, or "", not "X:Y"'),
         ('[headers]\ntag = "X-\u00c4"', '2: headers.tag: wants the name of a header field, or "", not "X-\u00c4"'),
         ('[unchecked]\nadmin = "a b@x"', '2: unchecked.admin: wants an address, "", or a table of addresses by sender domain ("." = any), not "a b@x"'),
@@ -138,8 +138,19 @@ def test_all_faults_are_told_at_once(faults):
         ("a = 1\na = 2", "overwrite"),
         (b"a = '\xff'", "is not UTF-8"),
         ("[limits\n", "Expected"),
+        ("a = " + "9" * 5000, "digits"),
+        ("a = " + "[" * 5000, "is nested too deep"),
+        ('"a\\n\\u202Eb" = 1', r"a\x0a\u202eb: is no option"),
     ],
-    ids=["no value", "twice", "not utf-8", "no bracket"],
+    ids=[
+        "no value",
+        "twice",
+        "not utf-8",
+        "no bracket",
+        "a number without end",
+        "too deep",
+        "a key of two lines",
+    ],
 )
 def test_what_is_no_toml_is_one_fault(faults, text, expect):
     (found,) = faults(text)

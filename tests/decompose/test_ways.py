@@ -428,6 +428,24 @@ def test_a_comment_with_lines_like_a_listing_of_7zz_has_no_members():
         assert kinds == [b"zip"] and [one.name for one in listed] == [b"one"]
 
 
+def test_a_number_that_is_none_of_bytes_is_not_read():
+    nines = b"9" * 5000
+    assert [one.size for one in read_7zz(b"\n----------\nPath = a\nSize = %b\n" % nines)[1]] == [-1]
+    assert read_cabextract(b"%b | a | b\n" % nines) == []
+    sizes = (b"1" + b"0" * 400, b"-5", b"7")
+    entries = b",".join(b'{"XADFileName": "a", "XADFileSize": %b, "XADIndex": 0}' % size for size in sizes)
+    assert [one.size for one in read_lsar(b'{"lsarContents": [%b]}' % entries)[0]] == [-1, -1, 7]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [b"[]", b"5", b'{"lsarContents": 5}', b'{"lsarContents": {}}', b'{"lsarContents": [5]}', b"[" * 5000],
+    ids=["a list", "a number", "no list", "a mapping", "no entries", "too deep"],
+)
+def test_what_is_no_listing_of_lsar_is_not_whole(shown):
+    assert read_lsar(shown) == ([], False, False)
+
+
 @pytest.mark.parametrize("shown", [b"", b"\n----------\n", b"noise\n\n\n", b"ERROR: file.bin\n"], ids=repr)
 def test_no_listing_has_no_members(shown):
     assert read_7zz(shown) == ([b""], []) and read_cabextract(shown) == []

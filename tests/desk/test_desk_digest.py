@@ -344,8 +344,17 @@ class TestJournal:
             '{"verdict": "infected", "findings": [5, {}, {"grade": "virus"}], "id": 5, "time": null}',
             '{"verdict": "infected", "actions": [{"recipients": ["bob@example.net"], "reason": "infected X"}]}',
             '{"verdict": "infected", "findings": [{"grade": "virus", "name": "\\ud800"}]}',
+            '{"verdict": "infected", "id": "4b", "sha256": "0", "envelope": 1.5}',
         ],
-        ids=["bare", "other types", "odd envelope", "odd findings", "no envelope", "half a character"],
+        ids=[
+            "bare",
+            "other types",
+            "odd envelope",
+            "odd findings",
+            "no envelope",
+            "half a character",
+            "a number",
+        ],
     )
     def test_a_record_may_lack_fields_or_have_odd_ones(self, site, line):
         site.write(line)
@@ -478,6 +487,8 @@ class TestTrouble:
             '{"period": "", "until": 0, "files": [], "begun": null}',
             '{"period": "", "until": 0, "files": {}, "begun": {"until": 5}}',
             '{"period": "", "until": 0, "files": {}, "begun": 5}',
+            '{"period": "", "until": 1%s, "files": {}, "begun": null}' % ("0" * 400),
+            '{"period": "", "until": 0, "files": {}, "begun": {"until": 1000000000000000, "end": null, "told": []}}',
         ],
     )  # fmt: skip
     def test_a_damaged_note_is_none(self, site, content):

@@ -219,6 +219,13 @@ class TestHostileText:
         done = desk.run("explain", "4B")
         assert (done.returncode, done.stderr) == (0, "")
 
+    def test_a_number_beyond_all_bounds_does_no_harm(self, desk):
+        huge = 10**400
+        odd = {"size": huge, "ms": {"total": huge}, "limits": {"used_bytes": huge, "quota_bytes": huge}}
+        write(desk, infected() | {"id": "4B", "scanners": [{"name": "clamd", "ms": huge}]} | odd)
+        done = desk.run("explain", "4B")
+        assert (done.returncode, done.stderr) == (0, "")
+
 
 def test_on_a_terminal_it_is_a_tree(desk):
     write(desk, infected())

@@ -182,6 +182,26 @@ class TestList:
             None,
         )
 
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"label": "\ud800\x1b[2J"},
+            {"findings": [{"grade": "virus", "name": "\udcff"}]},
+            {"parts": [{"path": "1"}, {"path": "1.1", "name": "\ud800"}]},
+            {"served": 5},
+            {"released": [{"to": ["a@example.org"], "queue_id": "\ud800"}]},
+        ],
+        ids=["label", "finding", "parts", "served", "released"],
+    )
+    def test_a_record_with_odd_fields_does_no_harm(self, desk, odd):
+        name = hold(desk, mails.infected())
+        path = desk.state / "quarantine" / name[-12:-10] / (name + ".json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | odd))
+        for words in (["list"], ["list", "--json"], ["show", name], ["show", name, "--parts"]):
+            done = desk.run("quarantine", *words)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert not CONTROL.search(done.stdout)
+
     @pytest.mark.parametrize("place", ["quarantine", "kept.mbox"])
     def test_a_cut_mail_is_listed_with_what_is_wrong(self, desk, place):
         desk.configure('[infected]\nquarantine = "kept.mbox"')

@@ -150,6 +150,14 @@ class TestFolding:
         assert journal.fold()[:2] == (1, 0)
         assert journal.counted() == 1
 
+    @pytest.mark.parametrize("odd", [10**400, 1e308, 1 << 63], ids=["400 digits", "a large float", "64 bits"])
+    def test_a_number_beyond_all_bounds_does_no_harm(self, journal, odd):
+        record = journals.record(1, time()) | {"size": odd, "ms": {"total": odd}, "cache": "miss"}
+        record["parts"][1]["size"] = record["scanners"][0]["ms"] = odd
+        journal.append(0, json.dumps(record).encode() + b"\n")
+        assert journal.fold()[:2] == (1, 0)
+        assert {found.total for (what, _), found in journal.load().sums.items() if what == "label"} == {0.0}
+
     def test_a_missing_field_does_no_harm(self, journal):
         journal.append(0, b'{"schema": 1}\n')
         assert journal.fold()[:2] == (1, 0)

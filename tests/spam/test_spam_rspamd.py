@@ -1,6 +1,9 @@
 """rspamd's /checkv2: the question as bytes, every sort of answer."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies
@@ -120,6 +123,26 @@ def test_json_is_read_as_the_json_module_does(value):
             rspamd.parsed(text.encode())
         return
     assert rspamd.parsed(f" {text}\n".encode()) == expected
+
+
+def test_what_is_no_json_is_trouble_in_a_process_without_the_json_module():
+    """The C half of it has the exception that it raises from the other one."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from amavis_pipe.spam import rspamd\n"
+        "from amavis_pipe.model import ScannerTrouble\n"
+        "assert 'json.decoder' not in sys.modules\n"
+        "for body in (b'{', b'{\"a\" 1}', b'[1', b'\"a', b'{\"score\": 1,}'):\n"
+        "    try:\n"
+        "        rspamd.read(body)\n"
+        "    except ScannerTrouble as error:\n"
+        "        print(error)\n"
+    )
+    root = str(Path(rspamd.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, root], capture_output=True, text=True, check=True
+    )
+    assert [line[:18] for line in done.stdout.splitlines()] == ["rspamd: odd JSON: "] * 5
 
 
 FULL = Envelope(

@@ -80,10 +80,16 @@ def test_a_removed_module_makes_it_stale(site):
     assert not used(site)
 
 
+def of_any_size() -> bytes:
+    """What marshal would ask for 16 GiB of memory for."""
+    head = b"(\xff\xff\xff\x7f"
+    return len(head).to_bytes(4, "big") + bytes(16) + head
+
+
 @pytest.mark.parametrize(
     "damage",
-    [b"", b"x", b"\xff" * 50, no_rows(), None],
-    ids=["empty", "a byte", "junk", "no rows", "cut"],
+    [b"", b"x", b"\xff" * 50, no_rows(), of_any_size(), None],
+    ids=["empty", "a byte", "junk", "no rows", "of any size", "cut"],
 )
 def test_a_damaged_bundle_is_not_used(site, damage):
     data = site.bundle.read_bytes()
