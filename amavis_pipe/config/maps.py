@@ -35,9 +35,20 @@ def clients(words: tuple[str, ...], state: bytes, files: Files, fault: Fault) ->
     """The users as such a text, and the networks as (packed address, bits)."""
     found = list(_entries(words, _is_client, state, files, fault))
     users = sorted({entry[5:].encode() for entry in found if entry.startswith("user:")})
-    networks = {ipaddress.ip_network(entry, strict=False) for entry in found if not entry.startswith("user:")}
+    networks = {_network(entry) for entry in found if not entry.startswith("user:")}
     nets = sorted((net.network_address.packed, net.prefixlen) for net in networks)
     return b"\n" + b"\n".join(users) + b"\n" if users else b"", tuple(nets)
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The network; one of IPv4 that is written as IPv6 as what it is, as clients' addresses are read."""
+    found = ipaddress.ip_network(entry, strict=False)
+    mapped = found.network_address.ipv4_mapped if isinstance(found, ipaddress.IPv6Network) else None
+    return (
+        found
+        if mapped is None or found.prefixlen < 96
+        else ipaddress.IPv4Network((mapped, found.prefixlen - 96))
+    )
 
 
 def read(path: bytes) -> bytes:
