@@ -83,7 +83,7 @@ def test_a_removed_module_makes_it_stale(site):
 def of_any_size() -> bytes:
     """What marshal would ask for 16 GiB of memory for."""
     head = b"(\xff\xff\xff\x7f"
-    return len(head).to_bytes(4, "big") + bytes(16) + head
+    return len(head).to_bytes(4, "big") + bytes(bundle.START - 4) + head
 
 
 @pytest.mark.parametrize(
