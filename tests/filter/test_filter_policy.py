@@ -107,9 +107,15 @@ def test_the_record_tells_where_banned_rules_stand_that_applied_and_those_that_l
     site.configure(BANNED)
     names = ("good.exe", "evil.exe", "ready.exe")
     parts = b"".join(
-        b"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=%s\n\nMZ\n" % one.encode() for one in names
+        b"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=%s\n\nMZ\n"
+        % one.encode()
+        for one in names
     )
-    site.filter(b"From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + parts + b"--b--\n")
+    site.filter(
+        b"From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        + parts
+        + b"--b--\n"
+    )
     record = json.loads(site.records()[-1])
     assert sorted(one["name"] for one in record["findings"]) == ["executables:ready.exe", "mine:evil.exe"]
     lines = site.settings.read_text().split("\n")
