@@ -44,7 +44,7 @@ SELDOM = (
 """Those that an ordinary mail needs not: each would be one more file to look at."""
 CHILD = {
     "jail": "__init__ child landlock libc programs sandbox seccomp verify wire",
-    "decompose": "__init__ api libarchive registry streams ways zips zipmember",
+    "decompose": "__init__ api registry streams tars ways zips zipmember",
     "decompose/formats": "__init__ bzip2 gzip officexml ole pdf tar xz zip",
 }
 """What the sandboxed child needs for the usual archives and documents, by folder."""
