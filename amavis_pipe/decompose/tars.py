@@ -27,6 +27,8 @@ WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
 LONG_NAME, EXTENDED = b"L", b"x"
 NAME_MAX = 4096
 """Bytes of a name, or of a pax header."""
+NUMBERS = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+"""Mode, owner, group, time, device: nothing to us, but libraries want numbers there."""
 HARMLESS = (b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"comment", b"path")
 """Keywords of pax headers that change nothing about a content."""
 
@@ -75,6 +77,9 @@ def _is_sound(head: bytes) -> bool:
             return False
     elif magic != POSIX or head[500:].strip(b"\0"):
         return False
+    for start, end in NUMBERS:
+        if head[start:end].strip(b"\0") and _octal(head[start:end]) < 0:
+            return False
     return sum(head) - sum(head[148:156]) + 8 * 32 == _octal(head[148:156])
 
 
