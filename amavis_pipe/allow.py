@@ -15,16 +15,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amavis_pipe.model import Facts
 
-    Rules = tuple[tuple[str, str, str], ...]
-    """Of each: "sha256" or "name", its value, the reason."""
+    Rules = tuple[tuple[str, str, str, int], ...]
+    """Of each: "sha256" or "name", its value, the reason, and its line in the settings."""
 
 _BAD = ("virus", "suspect")
 
 
 def apply(facts: "Facts", rules: "Rules") -> None:
     """Put notes in place of the findings that the rules allow."""
-    hashes = {value: reason for kind, value, reason in rules if kind == "sha256"}
-    names = {value: reason for kind, value, reason in rules if kind == "name"}
+    hashes = {value: _why(reason, line) for kind, value, reason, line in rules if kind == "sha256"}
+    names = {value: _why(reason, line) for kind, value, reason, line in rules if kind == "name"}
     inside = {part.path: hashes[part.sha256] for part in facts.parts if part.sha256 in hashes}
     if inside and any(is_volume(name) for part in facts.parts for name in part.names):
         inside = {path: why for path, why in inside.items() if not _has_parts(path, facts)}
@@ -35,15 +35,18 @@ def _judged(found: Finding, facts: "Facts", inside: dict[str, str], names: dict[
     """The finding, or the note that it is allowed."""
     if found.grade not in _BAD:
         return found
-    reason = names.get(found.name)
-    if reason is None:
-        reason = _of_place(found.part, inside)
-    if reason is None and any(_is_below(path, found.part) for path in inside):
-        reason = _of_container(found, facts, inside)
-    if reason is None:
+    why = names.get(found.name)
+    if why is None:
+        why = _of_place(found.part, inside)
+    if why is None and any(_is_below(path, found.part) for path in inside):
+        why = _of_container(found, facts, inside)
+    if why is None:
         return found
-    why = ascii_of(reason.encode(), 100)
     return Finding("note", f"allowed:{found.name} ({why})", found.part, found.source)
+
+
+def _why(reason: str, line: int) -> str:
+    return f"{ascii_of(reason.encode(), 100)}; [[allow]] in line {line}"
 
 
 def _of_place(path: str, inside: dict[str, str]) -> str | None:

@@ -34,8 +34,8 @@ class Certainty:
     __slots__ = ("_hashes", "_names", "_suspicious")
 
     def __init__(self, settings: "Settings") -> None:
-        self._names = {value for kind, value, _ in settings.allow if kind == "name"}
-        self._hashes = {value for kind, value, _ in settings.allow if kind == "sha256"}
+        self._names = {value for kind, value, *_ in settings.allow if kind == "name"}
+        self._hashes = {value for kind, value, *_ in settings.allow if kind == "sha256"}
         self._suspicious = False
 
     def look(self, parts: "list[Part]") -> None:

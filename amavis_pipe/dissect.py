@@ -113,6 +113,9 @@ def _opened(
     closed: list[Part], budget: Budget, settings: "Settings", parts: list[Part], mail: "Blob | None"
 ) -> "Found":
     """What the sandboxed child finds in these containers; the other `parts` may tell passwords of them."""
+    from amavis_pipe import bundle
+
+    bundle.extend()
     from amavis_pipe.jail import sandbox
 
     texts = [part for part in parts if part.kind.startswith("text/")]

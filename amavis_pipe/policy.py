@@ -39,7 +39,8 @@ class Verdict:
     spam        header lines that tell of the score, for mail that goes on
     scanned     whether viruses were looked for
     recipients  whom it concerns
-    rules       the rules that hold for some of them, by kind and line of the settings: "recipient:12"
+    rules       the rules that hold for some of them, and banned rules that applied, by kind and line of the
+                settings: "recipient:12"
     """
 
     __slots__ = (
@@ -142,7 +143,8 @@ def decide(
     seen: set[tuple[str, str, str]] = set()
     fates: dict[tuple[object, ...], Verdict] = {}
     for profile, everybody in groups:
-        about_all = _own(facts, profile, settings, mail)
+        about_all, lines = _own(facts, profile, settings, mail)
+        held = (*profile.rules, *(f"banned_rule:{line}" for line in lines))
         for score, recipients in _by_score(everybody, scores or {}):
             own = [*about_all, *_spam(score, profile)]
             found += [one for one in own if (one.grade, one.name, one.part) not in seen]
@@ -151,7 +153,7 @@ def decide(
             verdict = judged(present, profile, settings, envelope.sender, score)
             known = fates.setdefault(verdict.fate, verdict)
             known.recipients += recipients
-            known.rules += tuple([rule for rule in profile.rules if rule not in known.rules])
+            known.rules += tuple([rule for rule in held if rule not in known.rules])
     verdicts = sorted(fates.values(), key=lambda verdict: ACTIONS.index(verdict.action), reverse=True)
     score = max((scores or {}).values(), key=lambda one: one.score, default=None)
     return Decision(tuple(verdicts), tuple(found), score)
@@ -229,19 +231,22 @@ def is_forging(facts: "Facts", settings: "Settings") -> bool:
     return any(matches(pattern, name) for name in names for pattern in patterns)
 
 
-def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail | None") -> list[Finding]:
-    """What policy itself finds under these options."""
-    found = []
+def _own(
+    facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail | None"
+) -> tuple[list[Finding], list[int]]:
+    """What policy itself finds under these options, and the lines of banned rules that applied."""
+    found: list[Finding] = []
+    lines: list[int] = []
     bypass = profile.get("bypass")
     rules = profile.get("banned_rules")
     if rules and "banned" not in bypass:
         from amavis_pipe.judge import banned
 
-        found += banned.findings(facts, settings.banned(rules))
+        found, lines = banned.applied(facts, settings.banned(rules))
     if profile.get("list") == "black":
         found.append(Finding("spam", "blacklisted", "", "policy"))
     if mail is None:
-        return found
+        return found, lines
     limit = profile.get("oversized.limit")
     if limit and mail.raw.size > limit:
         found.append(Finding("oversized", f"size:{limit}", "", "policy"))
@@ -249,7 +254,7 @@ def _own(facts: "Facts", profile: "Profile", settings: "Settings", mail: "Mail |
         from amavis_pipe.judge import badheader
 
         found += badheader.findings(mail.raw.head(mail.head.body), profile.get("bad-header.tests"))
-    return found
+    return found, lines
 
 
 def _by_score(

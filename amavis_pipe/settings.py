@@ -206,7 +206,7 @@ class Settings:
         self.backups = tuple([row for row in rows if row.backup_of])
         self.need_all: bool = values["require"] == "all"
         self.path: str = values["path"].decode()
-        self.allow: tuple[tuple[str, str, str], ...] = values["allow"]
+        self.allow: tuple[tuple[str, str, str, int], ...] = values["allow"]
         self.decoders: tuple[str, ...] = values["decoders"]
         self.passwords: tuple[bytes, ...] = values["passwords"]
         self.password_tries: int = values["passwords.tries"]

@@ -13,7 +13,7 @@ from amavis_pipe.scan.builtin import NAME, eicar
 from amavis_pipe.settings import SettingsError
 
 GOOD, OTHER = "a" * 64, "b" * 64
-RULE = (("sha256", GOOD, "ticket 1"),)
+RULE = (("sha256", GOOD, "ticket 1", 7),)
 
 
 def facts(*findings):
@@ -64,9 +64,9 @@ def test_content_is_allowed_and_nothing_beside_it(findings, expected):
 
 def test_a_name_is_allowed_wherever_it_is_found():
     found = facts((*V, "1.2", S), ("virus", "Worse", "1.2", S))
-    apply(found, (("name", "Bad", "too eager"),))
+    apply(found, (("name", "Bad", "too eager", 12),))
     assert [(one.grade, one.name) for one in found.findings] == [
-        ("note", "allowed:Bad (too eager)"),
+        ("note", "allowed:Bad (too eager; [[allow]] in line 12)"),
         ("virus", "Worse"),
     ]
 

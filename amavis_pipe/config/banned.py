@@ -6,14 +6,16 @@ set by the name of a ready one stands in its place.
 """
 
 import difflib
+from collections.abc import Callable
 from typing import Any
 
 from amavis_pipe.config.types import BOOL, SIZE, Option, Type, choice, integer
 from amavis_pipe.judge import glob, ready
 from amavis_pipe.judge.banned import TESTS
 
-Compiled = tuple[str, bool, bool, tuple[tuple[str, Any], ...]]
-"""A rule: its name; whether it lets pass; whether it is for members of Office documents; its conditions."""
+Compiled = tuple[str, bool, bool, tuple[tuple[str, Any], ...], int]
+"""A rule: its name; whether it lets pass; whether it is for members of Office documents; its conditions; its
+line in the settings, 0 for a ready one."""
 Sets = dict[str, tuple[Compiled, ...]]
 Faults = list[tuple[str, str]]
 
@@ -155,18 +157,21 @@ _ABOUT = ("name", "allow", "inside_office")
 """Fields that are no conditions."""
 
 
-def compiled(tables: Any, known: Any = ready) -> tuple[Sets, Faults]:
+def compiled(
+    tables: Any, known: Any = ready, line_of: Callable[[int], int] = lambda number: 0
+) -> tuple[Sets, Faults]:
     """The sets of rules there are by name, those of `known` among them; what is wrong, as (field, text).
 
-    `tables` is what stands in the settings under `banned_rule`. The field is "" for what concerns a table.
+    `tables` is what stands in the settings under `banned_rule`, `line_of` tells where the nth of them does.
+    The field is "" for what concerns a table.
     """
     faults: Faults = []
     sets: Sets = {}
     several = tables if isinstance(tables, list) else [tables]
     if len(several) > RULES:
         faults.append(("", f"wants at most {RULES} tables, not {len(several)}"))
-    for table in several[:RULES]:
-        rule = _rule(table, faults)
+    for number, table in enumerate(several[:RULES]):
+        rule = _rule(table, faults, line_of(number))
         if rule is not None:
             sets[rule[0]] = (*sets.get(rule[0], ()), rule)
     for name, (_, ones) in known.SETS.items():
@@ -177,11 +182,11 @@ def compiled(tables: Any, known: Any = ready) -> tuple[Sets, Faults]:
 
 
 def chosen(names: tuple[str, ...], sets: Sets) -> tuple[Compiled, ...]:
-    """What judge.banned.findings() takes: the rules of these sets, in this order; of unknown ones none."""
+    """What judge.banned.applied() takes: the rules of these sets, in this order; of unknown ones none."""
     return tuple(rule for name in names for rule in sets.get(name, ()))
 
 
-def _rule(table: Any, faults: Faults) -> Compiled | None:
+def _rule(table: Any, faults: Faults, line: int = 0) -> Compiled | None:
     if not isinstance(table, dict):
         faults.append(("", "wants [[banned_rule]] tables"))
         return None
@@ -204,7 +209,8 @@ def _rule(table: Any, faults: Faults) -> Compiled | None:
         faults.append(("", f"{about}wants at least one of {wanted}"))
     if len(faults) > before:
         return None
-    return given["name"], given.get("allow", False), given.get("inside_office", False), _conditions(given)
+    office = given.get("inside_office", False)
+    return given["name"], given.get("allow", False), office, _conditions(given), line
 
 
 def _conditions(given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

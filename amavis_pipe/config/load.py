@@ -196,10 +196,10 @@ class _Reader:
         self._fault("scanner.name", "wants a name of letters, digits, - and _")
         return ""
 
-    def allowed(self, tables: Any) -> tuple[tuple[str, str, str], ...]:
-        """What [[allow]] tables declare harmless: "sha256" or "name", the value, the reason."""
+    def allowed(self, tables: Any) -> tuple[tuple[str, str, str, int], ...]:
+        """What [[allow]] tables declare harmless: "sha256" or "name", the value, the reason, the line."""
         rules = []
-        for table in tables if isinstance(tables, list) else [tables]:
+        for number, table in enumerate(tables if isinstance(tables, list) else [tables]):
             given = table if isinstance(table, dict) else {}
             for key in given.keys() - {"sha256", "name", "reason"}:
                 self.unknown("allow." + key, ["allow.sha256", "allow.name", "allow.reason"])
@@ -210,12 +210,13 @@ class _Reader:
             elif kinds == ["sha256"] and not _SHA256.fullmatch(value):
                 self._fault("allow.sha256", f"wants 64 hex digits, not {_shown(value)}")
             else:
-                rules.append((kinds[0], value.lower() if kinds == ["sha256"] else value, reason))
+                line = self.line_of("allow", number, "")
+                rules.append((kinds[0], value.lower() if kinds == ["sha256"] else value, reason, line))
         return tuple(rules)
 
     def banned(self, values: Values, tables: Any) -> dict[str, tuple[Any, ...]]:
         """The banned rules that the site or a rule names, by name."""
-        sets, faults = banned.compiled(tables)
+        sets, faults = banned.compiled(tables, line_of=lambda number: self.line_of("banned_rule", number, ""))
         for field, text in faults:
             self._fault("banned_rule" + ("." + field if field else ""), text)
         named = [("banned_rules", values["banned_rules"], 0)]

@@ -1,4 +1,4 @@
-"""Writes the bundle of the hot modules (amavis_pipe/bundle.py): `python -m amavis_pipe.desk.bundle`.
+"""Writes the bundles (amavis_pipe/bundle.py): `python -m amavis_pipe.desk.bundle`.
 
 Docstrings and annotations are left out of it, since both cost at every start.
 """
@@ -42,20 +42,35 @@ SELDOM = (
     "yenc.py",
 )
 """Those that an ordinary mail needs not: each would be one more file to look at."""
-TOGETHER = ("amavis_pipe.entry", "amavis_pipe.dissect")
-"""With what they need they are read as one piece: for every mail, and for every new one. Names that stand in
-many modules are then made once, which takes a quarter of the time away."""
+CHILD = {
+    "jail": "__init__ child landlock libc programs sandbox seccomp verify wire",
+    "decompose": "__init__ api registry streams tars ways zips zipmember",
+    "decompose/formats": "__init__ bzip2 gzip officexml ole pdf tar xz zip",
+}
+"""What the sandboxed child needs for the usual archives and documents, by folder."""
+TOGETHER = ("amavis_pipe.entry", "amavis_pipe.dissect", "amavis_pipe.jail.child")
+"""With what they need they are read as one piece: for every mail, every new one, and one that the child takes
+apart. Names that stand in many modules are then made once, which takes a quarter of the time away."""
 LATER = {
     "amavis_pipe.entry": "cache intake policy settings examine perform journal record writing",
     "amavis_pipe.dissect": "session tries",
+    "amavis_pipe.jail.child": "jail.sandbox decompose.registry",
 }
 """What a module imports later on its way, and as well may at once."""
+ALWAYS = ("builtins", "marshal", "posix", "sys", "time", "_imp", "_io", "_signal", "_thread", "_warnings")
+"""Modules that the interpreter has in memory when it starts."""
 
 
-def write() -> Path:
-    """Compile the hot modules of this package into the bundle; its path. OSError if that fails."""
+def write() -> list[Path]:
+    """Compile the modules of this package into the bundles; their paths. OSError if that fails."""
     root = Path(bundle.FOLDER)
-    files = {_name(root, path): path for path in _hot(root)}
+    kinds = {bundle.HOT: _hot(root), bundle.JAIL: _of_the_child(root)}
+    return [
+        _written(root, which, {_name(root, path): path for path in paths}) for which, paths in kinds.items()
+    ]
+
+
+def _written(root: Path, which: str, files: dict[str, Path]) -> Path:
     rows: dict[str, bundle.Row] = {}
     code = b""
     for group in _groups(files):
@@ -68,7 +83,7 @@ def write() -> Path:
             rows[name] = (package, inside, found.st_size, found.st_mtime_ns, *place, number, needs)
         code += compiled
     head = marshal.dumps((sys.version, len(code), rows))
-    target = Path(bundle.PATH)
+    target = Path(bundle.path(which))
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
     temporary.write_bytes(len(head).to_bytes(4, "big") + bundle.digest(head) + head + code)
@@ -82,6 +97,12 @@ def _hot(root: Path) -> Iterator[Path]:
         for path in sorted((root / room).glob("*.py")):
             if path.name not in SELDOM and path != root / "__init__.py":
                 yield path
+
+
+def _of_the_child(root: Path) -> Iterator[Path]:
+    for room, names in CHILD.items():
+        for name in names.split():
+            yield root / room / f"{name}.py"
 
 
 def _name(root: Path, path: Path) -> str:
@@ -129,11 +150,11 @@ def _compiled(root: Path, path: Path) -> CodeType:
 
 
 def _needs(name: str, files: dict[str, Path]) -> tuple[str, ...]:
-    """The modules to be run before one, each behind what it needs itself."""
+    """The modules to be run before one, each behind what it needs itself; what is built in, too."""
     order: list[str] = []
 
     def visit(one: str) -> None:
-        for other in _imported(one, files):
+        for other in _imported(one, files) if one in files else ():
             if other not in order:
                 visit(other)
         if one not in order and one != name:
@@ -146,12 +167,15 @@ def _needs(name: str, files: dict[str, Path]) -> tuple[str, ...]:
 
 
 def _imported(name: str, files: dict[str, Path]) -> list[str]:
-    """The modules of the bundle that one imports at its top level, and its package."""
+    """The modules of the bundle, or built in, that one imports at its top level, and its package."""
     wanted = [name.rpartition(".")[0]]
     for node in ast.parse(files[name].read_bytes()).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             wanted += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
-    return [one for one in wanted if one in files and one != name]
+        elif isinstance(node, ast.Import):
+            wanted += [alias.name for alias in node.names]
+    known = {*files, *sys.builtin_module_names} - {name, *ALWAYS}
+    return [one for one in dict.fromkeys(wanted) if one in known]
 
 
 if __name__ == "__main__":

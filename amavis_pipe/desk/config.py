@@ -66,7 +66,7 @@ def _lines(values: dict[str, Any]) -> list[str]:
                 lines.append(f"{name} = {toml(_plain(values[option.key]))}")
     for row in values["rows"]:
         lines += ["", "[[scanner]]", *_row_lines(row)]
-    for kind, value, reason in values["allow"]:
+    for kind, value, reason, _ in values["allow"]:
         lines += ["", "[[allow]]", f"{kind} = {toml(value)}", f"reason = {toml(reason)}"]
     for name, tables in values["tables"].items():
         for table in tables:

@@ -24,26 +24,33 @@ if TYPE_CHECKING:
 
     Condition = tuple[str, Any]
     """What is looked at, as in TESTS, and what it has to be."""
-    Rule = tuple[str, bool, bool, tuple[Condition, ...]]
-    """Its name; whether it lets pass; whether it is for members of Office documents; what has to hold."""
+    Rule = tuple[str, bool, bool, tuple[Condition, ...], int]
+    """Its name; whether it lets pass; whether it is for members of Office documents; what has to hold; its
+    line in the settings, 0 for a ready one."""
     Rules = tuple[Rule, ...]
 
 
-def findings(facts: "Facts", rules: "Rules") -> list[Finding]:
-    """For each part that is banned one finding, `RULE:name`, in the order of the parts."""
+def applied(facts: "Facts", rules: "Rules") -> tuple[list[Finding], list[int]]:
+    """For each part that is banned one finding, `RULE:name`, in the order of the parts.
+
+    Also the lines of the site's own rules that decided about a part, each once, those that let pass, too.
+    """
     if not rules:
-        return []
+        return [], []
     mail = Mail(facts)
     found = []
+    lines: dict[int, None] = {}
     for part in facts.parts:
         seen = Seen(part, mail)
         for rule in rules:
             detail = _applies(rule, seen)
             if detail is not None:
+                if rule[4]:
+                    lines[rule[4]] = None
                 if not rule[1]:
                     found.append(Finding("banned", f"{rule[0]}:{detail}", part.path, "policy"))
                 break
-    return found
+    return found, list(lines)
 
 
 def _applies(rule: "Rule", seen: "Seen") -> str | None:

@@ -42,7 +42,7 @@ COMPILED = {
 @pytest.mark.parametrize(("text", "condition"), COMPILED.values(), ids=COMPILED)
 def test_a_table_becomes_a_rule(text, condition):
     sets, faults = read(f'[[banned_rule]]\nname = "x"\n{text}\n')
-    assert faults == [] and sets == {"x": (("x", False, False, (condition,)),)}
+    assert faults == [] and sets == {"x": (("x", False, False, (condition,), 0),)}
 
 
 def test_a_double_extension_comes_with_its_lists():
@@ -62,7 +62,7 @@ def test_conditions_come_in_the_order_in_which_they_are_looked_at():
 
 def test_content_of_any_kind_is_no_condition():
     sets, faults = read('[[banned_rule]]\nname = "x"\ncontent = "any"')
-    assert faults == [] and sets == {"x": (("x", False, False, ()),)}
+    assert faults == [] and sets == {"x": (("x", False, False, (), 0),)}
 
 
 def test_tables_by_one_name_are_one_set():
@@ -72,7 +72,7 @@ def test_tables_by_one_name_are_one_set():
 
 def test_a_set_by_the_name_of_a_ready_one_stands_in_its_place():
     sets, faults = banned.compiled([{"name": "scripts", "extensions": ["js"]}])
-    assert faults == [] and sets["scripts"] == (("scripts", False, False, (("extensions", (".js",)),)),)
+    assert faults == [] and sets["scripts"] == (("scripts", False, False, (("extensions", (".js",)),), 0),)
     assert set(sets) == set(ready.SETS)
 
 
@@ -154,7 +154,7 @@ def test_whatever_is_written_is_read_or_told(tables):
     assert marshal.loads(marshal.dumps(sets)) == sets
     for name, rules in sets.items():
         assert rules == banned.chosen((name,), sets)
-        judge.findings(Facts([Part("1", (b"a.exe",))], [], []), rules)
+        judge.applied(Facts([Part("1", (b"a.exe",))], [], []), rules)
     assert all(isinstance(field, str) and isinstance(text, str) for field, text in faults)
 
 
@@ -180,7 +180,7 @@ def test_every_example_in_the_manual_is_complete_and_right(text):
 def banned_by(text: str, *parts: Part) -> list[str]:
     tree = tomllib.loads(text)
     sets, _ = banned.compiled(tree.get("banned_rule", []))
-    found = judge.findings(Facts(list(parts), [], []), banned.chosen(tuple(tree["banned_rules"]), sets))
+    found, _ = judge.applied(Facts(list(parts), [], []), banned.chosen(tuple(tree["banned_rules"]), sets))
     return [one.name for one in found]
 
 

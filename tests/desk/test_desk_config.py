@@ -17,9 +17,9 @@ from amavis_pipe.walk import Decoder
 
 
 def comparable(values):
-    """Values without what depends on where clamd.conf was read from."""
+    """Values without what depends on where clamd.conf was read from, or tables stand."""
     rows = [{key: value for key, value in row.items() if key != "watched"} for row in values["rows"]]
-    return values | {"rows": rows}
+    return values | {"rows": rows, "allow": [rule[:3] for rule in values["allow"]]}
 
 
 def test_default_prints_the_sample(desk):

@@ -190,3 +190,10 @@ def test_every_page_can_be_reached_from_the_first(built):
     text = (folder / "index.html").read_text()
     pages = [page.stem for page in PAGES if page.parent.name == "docs" and page.stem != "index"]
     assert [page for page in pages if f'href="{page}.html' not in text] == []
+
+
+def test_the_tests_that_the_page_of_faults_names_are_there():
+    named = re.findall(r"``(test_e2e_\w+\.py)``, ``(test_\w+)``", (ROOT / "docs/faults.rst").read_text())
+    assert len(named) == 10
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests/e2e" / file).read_text()

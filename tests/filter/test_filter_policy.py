@@ -88,6 +88,53 @@ def test_the_record_tells_which_rules_held_and_where_they_stand(site):
     assert lines[int(line) - 1] == f"[[{kind}]]" == "[[recipient]]"
 
 
+BANNED = """
+banned_rules = ["mine", "executables"]
+[[banned_rule]]
+name = "mine"
+names = "good.exe"
+allow = true
+[[banned_rule]]
+name = "mine"
+names = "evil.exe"
+[[banned_rule]]
+name = "mine"
+names = "other.exe"
+"""
+
+
+def test_the_record_tells_where_banned_rules_stand_that_applied_and_those_that_let_pass(site):
+    site.configure(BANNED)
+    names = ("good.exe", "evil.exe", "ready.exe")
+    parts = b"".join(
+        b"--b\nContent-Type: application/octet-stream\nContent-Disposition: attachment; filename=%s\n\nMZ\n"
+        % one.encode()
+        for one in names
+    )
+    site.filter(
+        b"From: a@example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        + parts
+        + b"--b--\n"
+    )
+    record = json.loads(site.records()[-1])
+    assert sorted(one["name"] for one in record["findings"]) == ["executables:ready.exe", "mine:evil.exe"]
+    lines = site.settings.read_text().split("\n")
+    (rules,) = (one["rules"] for one in record["actions"])
+    told = [lines[int(rule.removeprefix("banned_rule:")) + 1] for rule in rules]
+    assert told == ['names = "good.exe"', 'names = "evil.exe"']
+
+
+def test_a_finding_that_is_allowed_tells_the_line_that_allows_it(site):
+    site.configure('[[allow]]\nname = "Eicar-Test-Signature"\nreason = "our own test"\n')
+    site.filter(INFECTED)
+    (found,) = json.loads(site.records()[-1])["findings"]
+    lines = site.settings.read_text().split("\n")
+    assert (
+        found["name"]
+        == f"allowed:Eicar-Test-Signature (our own test; [[allow]] in line {lines.index('[[allow]]') + 1})"
+    )
+
+
 def test_a_site_may_have_no_names_in_its_journal(site):
     site.configure("[journal]\nhash_addresses = true\n")
     site.filter(INFECTED, "alice@example.org", "bob@example.org")

@@ -132,23 +132,22 @@ def _key(source: random.Random) -> None:
 @cache
 def _whole_bundle() -> tuple[bytes, int]:
     """A bundle as the set-up script makes it, and where its head ends."""
-
-    bundle.PATH = str(_state() / "hot.bundle")
+    bundle.path = lambda which: str(_state() / f"{which}.bundle")
     desk_bundle.write()
-    data = Path(bundle.PATH).read_bytes()
+    data = Path(bundle.path(bundle.HOT)).read_bytes()
     return data, bundle.START + int.from_bytes(data[:4], "big")
 
 
 def _bundle(source: random.Random) -> None:
     whole, end = _whole_bundle()
-    assert bundle.read() is not None or Path(bundle.PATH).read_bytes() != whole
+    assert bundle.read() is not None or Path(bundle.path(bundle.HOT)).read_bytes() != whole
     hurt = bytearray(whole[:end])
     for _ in range(source.randint(1, 4)):
         hurt[source.randrange(end)] = source.choice((0, 255, source.randrange(256)))
     data = (bytes(hurt) + whole[end:])[
         : source.choice((len(whole), len(whole), source.randrange(len(whole))))
     ]
-    Path(bundle.PATH).write_bytes(data)
+    Path(bundle.path(bundle.HOT)).write_bytes(data)
     finder = bundle.read()
-    Path(bundle.PATH).write_bytes(whole)
+    Path(bundle.path(bundle.HOT)).write_bytes(whole)
     assert (finder is None) == (data != whole), "a damaged bundle"

@@ -36,7 +36,7 @@ def rules(*tables: dict):
 
 def told(facts: Facts, *tables: dict) -> list[tuple[str, str]]:
     """Path and name of each finding."""
-    found = banned.findings(facts, rules(*tables))
+    found = banned.applied(facts, rules(*tables))[0]
     assert all((one.grade, one.source) == ("banned", "policy") for one in found)
     return [(one.part, one.name) for one in found]
 
@@ -235,7 +235,7 @@ def test_what_passes_lets_nothing_in_it_pass():
 
 
 def test_without_rules_or_parts_nothing_is_banned():
-    assert banned.findings(facts(*NESTED), ()) == []
+    assert banned.applied(facts(*NESTED), ())[0] == []
     assert told(facts(), {"content": "any"}) == []
 
 

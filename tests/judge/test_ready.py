@@ -37,7 +37,7 @@ def taken_apart(mail: bytes) -> amavis_pipe.Facts:
 def hits(mail: bytes) -> dict[str, list[str]]:
     """What each set finds in the mail, by set: the names of the findings less the set's; those that find."""
     facts = taken_apart(mail)
-    found = {name: banned.findings(facts, chosen((name,), SETS)) for name in SETS if name != "everything"}
+    found = {name: banned.applied(facts, chosen((name,), SETS))[0] for name in SETS if name != "everything"}
     return {name: [one.name.partition(":")[2] for one in ones] for name, ones in found.items() if ones}
 
 
@@ -167,7 +167,7 @@ def everything(mail: bytes, *tables: dict) -> list[str]:
     assert faults == []
     return [
         one.name
-        for one in banned.findings(taken_apart(mail), chosen(("executables", "mine", "everything"), sets))
+        for one in banned.applied(taken_apart(mail), chosen(("executables", "mine", "everything"), sets))[0]
     ]
 
 

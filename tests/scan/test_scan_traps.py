@@ -106,7 +106,7 @@ class TestAllowed:
 
         parts = [Part("1", (b"x.001",), sha256="a" * 64, size=1), Part("1.1", size=1, sha256="c" * 64)]
         facts = Facts([*parts, Part("2", (b"x.002",), size=1)], [Finding("virus", "Bad", "1.1", "clamd")], [])
-        apply(facts, (("sha256", "a" * 64, "why"),))
+        apply(facts, (("sha256", "a" * 64, "why", 1),))
         assert [one.grade for one in facts.findings] == ["virus"]
 
 

@@ -20,7 +20,7 @@ def zipped(name: str, data: bytes) -> bytes:
     """A zip with one member."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(name, data)
+        file.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return archive.getvalue()
 
 

@@ -1,7 +1,9 @@
 """The bundle of hot modules: used when fresh, and otherwise as if it weren't there."""
 
+import gzip
 import marshal
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +27,7 @@ def site():
     made = make()
     built = made.folder / "build.py"
     built.write_text(
-        f"import sys; sys.path.insert(0, {str(made.folder)!r}); import amavis_pipe.desk.bundle as b; print(b.write())"
+        f"import sys; sys.path.insert(0, {str(made.folder)!r}); import amavis_pipe.desk.bundle as b; print(b.write()[0])"
     )
     done = subprocess.run([PYTHON, "-I", "-S", str(built)], capture_output=True, check=True, text=True)
     made.bundle = Path(done.stdout.strip())
@@ -136,3 +138,47 @@ def test_a_module_that_fails_in_the_bundle_leaves_75(site):
     assert used(site)
     done = site.run(MAIL, "-f", "a@x", "--", "b@x", env={"MAIL_CONFIG": "/etc/postfix"})
     assert (done.status, done.out[:6]) == (75, b"4.3.0 ")
+
+
+UNPACKED = b"From: a@example.org\nContent-Type: application/gzip\n\n" + gzip.compress(b"hello\n", mtime=0)
+
+
+def test_the_child_takes_apart_by_its_bundle_what_is_usual(site):
+    """Without byte code: none of its modules is looked for in folders."""
+    site.filter(MAIL)  # makes the snapshot of the settings
+    trace = site.folder / "trace"
+    trace.touch()
+    trace.chmod(0o666)
+    words = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=openat", "-e", "status=successful"]
+    done = site.start(
+        [
+            *words,
+            PYTHON,
+            "-I",
+            "-S",
+            str(site.launcher),
+            "--config",
+            str(site.settings),
+            "-f",
+            "a@x",
+            "--",
+            "b@x",
+        ],
+        UNPACKED,
+    )
+    assert done.out == b"passed clean\n"
+    opened = re.findall(r'"([^"]*/amavis_pipe/(?:jail|decompose)/[^"]*)"', trace.read_text())
+    assert opened == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "stale"])
+def test_without_the_child_s_bundle_its_modules_are_imported(site, damage):
+    path = site.bundle.with_name(site.bundle.name.replace("hot", "jail"))
+    if damage == "missing":
+        path.unlink()
+    elif damage == "damaged":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        os.utime(site.folder / "amavis_pipe/jail/wire.py", (1, 1))
+    assert used(site)
+    assert site.filter(UNPACKED).out == b"passed clean\n"

@@ -1,7 +1,18 @@
-"""tar: v7, ustar, pax and GNU, also sparse files; by libarchive, or tarfile where that isn't."""
+"""tar: v7, ustar, pax and GNU, also sparse files. What is ordinary is read here (tars.py), the rest by
+libarchive, or tarfile where that isn't."""
 
+from amavis_pipe.decompose import tars
 from amavis_pipe.decompose.api import CHUNK, Blob, Broken, Decoder, Sink, open_file
-from amavis_pipe.decompose.ways import DAMAGED, LIBARCHIVE, WHOLE, Foreign, Taker, libarchive, open_by
+from amavis_pipe.decompose.ways import (
+    DAMAGED,
+    LIBARCHIVE,
+    UNKNOWN,
+    WHOLE,
+    Foreign,
+    Taker,
+    libarchive,
+    open_by,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +24,18 @@ NEEDS = (LIBARCHIVE,)
 
 def unpack(blob: Blob, sink: Sink) -> None:
     """The files; links, devices and folders have no content and are left out."""
-    open_by(blob, sink, "tar", libarchive("tar"), _by_tarfile)
+    open_by(blob, sink, "tar", _if_ordinary, libarchive("tar"), _by_tarfile)
+
+
+def _if_ordinary(blob: Blob, taker: Taker, password: bytes) -> str:
+    view = blob.view()
+    found = tars.members(view, taker.sink.room()[0], taker.sink.tick)
+    if found is None:
+        return UNKNOWN
+    for name, start, length in found:
+        taker.sink.tick()
+        taker.add(tars.content(view, start, length), (name,))
+    return WHOLE
 
 
 def _by_tarfile(blob: Blob, taker: Taker, password: bytes) -> str:
