@@ -255,6 +255,14 @@ def test_a_time_limit_below_ours_is_left_out():
     assert [name for _, name in made[1]] == ["$child_timeout"]
 
 
+def test_a_table_that_would_be_a_fault_is_left_out_with_what_names_it():
+    made, left, _, _ = imported(
+        f"$banned_filename_re = new_RE(qr'.\\.(exe|{'v' * 300})$'i);\n$myhostname = 'a';"
+    )
+    assert "banned_rule" not in made and "banned_rules" not in made
+    assert (1, "$banned_filename_re") in left
+
+
 def test_what_needs_nothing_is_not_left_out():
     made = imported(
         "$log_level = 0; $enable_db = 1; $defang_virus = 0; $mydomain = 'x'; @decoders = ([1, \\&x]);"

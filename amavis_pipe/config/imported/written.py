@@ -4,7 +4,7 @@ from typing import Any
 
 from amavis_pipe import settings
 from amavis_pipe.config import load
-from amavis_pipe.config.imported.result import Line, Result
+from amavis_pipe.config.imported.result import Line, Result, Table
 from amavis_pipe.config.imported.values import NOWHERE, Where
 from amavis_pipe.config.schema import SECTIONS
 
@@ -15,20 +15,43 @@ HEAD = """\
 
 
 def checked(result: Result, files: list[str]) -> str:
-    """The whole file, less the options by which it would have faults: these are left."""
-    for _ in range(3):
+    """The whole file, less the options and tables by which it would have faults: these are left."""
+    for _ in range(_ROUNDS):
         text = written(result, files)
         try:
             load.parsed(text.encode(), "the result")
         except settings.SettingsError as error:
             for fault in error.faults:
                 _, _, told = fault.partition(": ")
-                key, _, why = told.partition(": ")
-                line = result.options.pop(key, None)
-                result.leave(line.where if line else NOWHERE, line.name if line else key, why)
+                _leave_out(*told.partition(": ")[::2], result)
         else:
             break
     return text
+
+
+_ROUNDS = 4
+"""What is left out may be missed by something else, which is left out then."""
+
+
+def _leave_out(key: str, why: str, result: Result) -> None:
+    """Take what has a fault out of the result: an option, or the tables of that kind that have one."""
+    line = result.options.pop(key, None)
+    faulty = [one for one in result.tables if one[0] == key.partition(".")[0] and not _is_sound(one, result)]
+    for _, _, where, name, _ in faulty:
+        result.leave(where, name, f"{key}: {why}")
+    result.tables = [one for one in result.tables if one not in faulty]
+    if line or not faulty:
+        result.leave(line.where if line else NOWHERE, line.name if line else key, why)
+
+
+def _is_sound(table: tuple[str, Table, Where, str, str], result: Result) -> bool:
+    """Whether a table has no fault of its own, beside the banned rules that it may name."""
+    rules = [one for one in result.tables if one[0] == "banned_rule" != table[0]]
+    try:
+        load.parsed(written(Result(tables=[*rules, table]), []).encode(), "a table")
+    except settings.SettingsError as error:
+        return not any(f": {table[0]}" in fault for fault in error.faults)
+    return True
 
 
 def written(result: Result, files: list[str]) -> str:
