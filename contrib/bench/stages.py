@@ -50,15 +50,18 @@ BARE = "interpreter"
 
 
 def counted(code: str, mail: bytes) -> int:
-    """Instructions of a run of this code by the interpreter that the filter has, with the mail on a pipe."""
+    """Instructions of a run of this code by the interpreter that the filter has, with the mail on a pipe.
+
+    Not isolated (-I), but for where it looks: then hashes can be the same each time, and so can counts.
+    """
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", PYTHON, "-I", "-S", "-c"]
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", PYTHON, "-P", "-s", "-S", "-c"]
     done = subprocess.run(
         [*command, code + "\nimport posix\nposix._exit(0)"],
         input=mail,
         capture_output=True,
         check=False,
-        env={"PATH": "/usr/bin:/bin", "LANG": "C"},
+        env={"PATH": "/usr/bin:/bin", "LANG": "C", "PYTHONHASHSEED": "0"},
         cwd="/",
         **user,
     )
