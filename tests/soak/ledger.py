@@ -79,6 +79,11 @@ class Ledger:
         if not mail.infected:
             self._waiting.add(mail.number)
 
+    def withdraw(self, mail: Made) -> None:
+        """Note that it was not sent: nobody was at the door."""
+        del self._offered[mail.number]
+        self._waiting.discard(mail.number)
+
     def took(self, mail: Made, is_certain: bool) -> None:
         """Note what the door has said of it."""
         with self._lock:
