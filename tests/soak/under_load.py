@@ -2,10 +2,12 @@
 
 Each mail arrives exactly once and whole, or is exactly once in the quarantine; filters leave nothing behind and
 need no more memory in the end than in the beginning. pytest collects this file only where it is named.
-SOAK_SECONDS sets another time; the figures are printed, and written to build/soak-*.txt.
+SOAK_SECONDS sets another time; the figures are printed, and written to build/soak-*.txt. Of a run in which
+something was wrong, journal and mail log are kept beside them.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,17 @@ def test_under_load_and_all_faults_in_turn_each_mail_arrives_once_and_nothing_is
         run.go()
         found = Figures(run)
         say(found.table)
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / f"soak-{filters}.txt").write_text(found.table + "\n")
+    keep(site, filters, found)
     assert not found.wrong, "\n".join(found.wrong[:50])
+
+
+def keep(site: Site, filters: int, found: Figures) -> None:
+    """Leave the figures in build, and what explains them if they are not good."""
+    place = BUILD / f"soak-{filters}"
+    shutil.rmtree(place, ignore_errors=True)
+    BUILD.mkdir(exist_ok=True)
+    place.with_suffix(".txt").write_text(found.table + "\n")
+    if found.wrong:
+        shutil.copytree(site.state / "journal", place / "journal")
+        shutil.copy(site.postfix.folder / "mail.log", place)
+        (place / "wrong.txt").write_text("\n".join(found.wrong) + "\n")
