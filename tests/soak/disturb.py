@@ -55,7 +55,8 @@ class Disturbance:
     def close(self) -> None:
         """End after the one that is going on; everything runs then."""
         self._done.set()
-        self._thread.join()
+        if self._thread.ident:
+            self._thread.join()
 
     def _go_on(self) -> None:
         turn = (

@@ -36,27 +36,26 @@ class Run:
         self.ledger = Ledger()
         self.disturbance = Disturbance(site, self.ledger, self.send)
         self.dry = 0.0
-        self._done = threading.Event()
+        self._done, self._counted = threading.Event(), threading.Event()
 
     def go(self) -> None:
         """Send for that time, then let the queue run dry."""
         self._prepare()
         self.watch = Watch(USER, self.site.program)
-        threads = [threading.Thread(target=self._send, name="sender") for _ in range(SENDERS)]
+        counting = threading.Thread(target=self._count, name="counting")
+        senders = [threading.Thread(target=self._send, name="sender") for _ in range(SENDERS)]
         try:
+            counting.start()
             self.disturbance.start()
-            for thread in threads:
+            for thread in senders:
                 thread.start()
             self._progress()
+            self._end(senders)
+            self._run_dry()
         finally:
-            self._done.set()
-            for thread in threads:
-                thread.join()
-            self.disturbance.close()
-            self.watch.close()
-        begun = monotonic()
-        wait_for(self._is_dry, "the queue to run dry", DRY)
-        self.dry = monotonic() - begun
+            self._end(senders)
+            self._counted.set()
+            counting.join()
 
     def send(self, mail: Made) -> bool:
         """Send one mail; whether Postfix has taken it."""
@@ -87,31 +86,44 @@ class Run:
                 self._done.wait(0.5)  # Postfix is away
 
     def _progress(self) -> None:
-        begun, said = monotonic(), 0.0
-        while (now := monotonic() - begun) < self.seconds:
-            self._collect()
-            if now - said >= BETWEEN:
-                said = now
-                say(
-                    f"{now:5.0f} s: {len(self.ledger.sent):,} sent, {len(self.ledger.copies):,} arrived, "
-                    f"{self.ledger.waiting} on their way, {self.disturbance.counts.total()} disturbances, "
-                    f"{len(self.ledger.wrong)} wrong"
-                )
-            self._done.wait(0.05)
+        end, ledger = monotonic() + self.seconds, self.ledger
+        while (left := end - monotonic()) > 0:
+            self._done.wait(min(BETWEEN, left))
+            say(
+                f"{self.seconds - max(end - monotonic(), 0):5.0f} s: {len(ledger.sent):,} sent, "
+                f"{len(ledger.copies):,} arrived, {ledger.waiting} on their way, "
+                f"{self.disturbance.counts.total()} disturbances, {len(ledger.wrong)} wrong"
+            )
 
-    def _collect(self) -> None:
-        """Count what is at the sink, and keep none of it."""
-        while self.site.sink.mails:
-            self.ledger.arrived(self.site.sink.mails.pop())
+    def _count(self) -> None:
+        """Count what comes to the sink, and keep none of it."""
+        mails = self.site.sink.mails
+        while mails or not self._counted.wait(0.05):
+            while mails:
+                self.ledger.arrived(mails.pop())
+
+    def _end(self, senders: list[threading.Thread]) -> None:
+        """No more is sent, and nothing happens any more; everything runs."""
+        self._done.set()
+        for thread in senders:
+            if thread.ident:
+                thread.join()
+        self.disturbance.close()
+        self.watch.close()
+
+    def _run_dry(self) -> None:
+        begun = monotonic()
+        try:
+            wait_for(self._is_dry, "the queue to run dry", DRY)
+        except AssertionError as error:
+            self.disturbance.failed.append(str(error))
+        self.dry = monotonic() - begun
 
     def _is_dry(self) -> bool:
-        self._collect()
         if self.site.postfix.is_empty():
-            self._collect()
             return True
         self.site.postfix.flush()
-        self._done.clear()
-        self._done.wait(1)
+        threading.Event().wait(1)  # a flush each second is enough
         return False
 
 
