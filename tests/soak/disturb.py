@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from signal import SIGKILL, SIGTERM
+from subprocess import CalledProcessError
 from time import time
 from typing import Any
 
@@ -77,7 +78,7 @@ class Disturbance:
                 try:
                     disturb()
                     self.counts[name] += 1
-                except (AssertionError, OSError, Refused) as error:
+                except (AssertionError, OSError, Refused, CalledProcessError) as error:
                     self.failed.append(f"{name}: {error!r}")
 
     def _clamd(self) -> None:

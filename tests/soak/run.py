@@ -1,6 +1,7 @@
 """One soak: senders at the door, the disturbances, the sink emptied into the ledger, and the queue run dry."""
 
 import threading
+from subprocess import CalledProcessError
 from time import monotonic
 
 from harness.site import ALICE, USER, Site
@@ -115,7 +116,7 @@ class Run:
         begun = monotonic()
         try:
             wait_for(self._is_dry, "the queue to run dry", DRY)
-        except AssertionError as error:
+        except (AssertionError, CalledProcessError) as error:
             self.disturbance.failed.append(str(error))
         self.dry = monotonic() - begun
 

@@ -41,5 +41,6 @@ def keep(site: Site, filters: int, found: Figures) -> None:
     place.with_suffix(".txt").write_text(found.table + "\n")
     if found.wrong:
         shutil.copytree(site.state / "journal", place / "journal")
-        shutil.copy(site.postfix.folder / "mail.log", place)
+        for name in ("mail.log", "control.log"):
+            shutil.copy(site.postfix.folder / name, place)
         (place / "wrong.txt").write_text("\n".join(found.wrong) + "\n")
