@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench faults profile million docs clean
+.PHONY: help try test check e2e fuzz bench faults soak profile million docs clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -14,6 +14,7 @@ help:
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
 	@echo 'make profile where a run spends itself: instructions by stage (valgrind)'
 	@echo 'make faults  every system call of a run fails once (strace): one outcome for each'
+	@echo 'make soak    mixed mail for twice ten minutes while all around fails in turn, counted (SECONDS=… for another time)'
 	@echo 'make clean   remove what tools left in this folder'
 
 try:
@@ -38,6 +39,9 @@ bench:
 
 faults:
 	STEP=1 sh contrib/test tests/faults
+
+soak:
+	SOAK_SECONDS=$(or $(SECONDS),600) sh contrib/test tests/soak/under_load.py
 
 profile:
 	/usr/bin/python3 contrib/bench/stages.py

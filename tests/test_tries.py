@@ -1,6 +1,7 @@
 """What filters have died of is not tried for ever, and what is no mail's fault is counted against none."""
 
 import os
+import signal
 
 import pytest
 
@@ -140,6 +141,56 @@ def test_one_mails_deaths_are_no_others(site):
         site.succeeds()
     assert site.tries(OTHER).skipped == 0
     assert site.tries().skipped == Tries.DECOMPOSE
+
+
+@pytest.fixture
+def living(site):
+    """A function: another process that examines the mail, and a call that kills it."""
+    pids = []
+
+    def start():
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                site.tries().enter(Tries.SCAN)
+                os.write(write, b".")
+                signal.pause()
+            finally:
+                os._exit(1)
+        os.close(write)
+        assert os.read(read, 1) == b"."
+        os.close(read)
+        pids.append(pid)
+
+        def kill():
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pids.pop(), 0)
+
+        return kill
+
+    yield start
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_copies_that_are_examined_at_the_same_time_are_no_deaths(site, living):
+    living()
+    for _ in range(20):
+        assert site.dies(Tries.SCAN) == 0
+        site.succeeds()
+
+
+def test_the_death_of_one_that_others_saw_living_is_counted(site, living):
+    kill = living()
+    site.succeeds(KEY)  # a copy that ends well takes nothing back
+    kill()
+    skipped = []
+    for _ in range(3):
+        site.succeeds()
+        skipped.append(site.dies(Tries.SCAN))
+    assert skipped == [0, 0, Tries.SCAN]
 
 
 def test_after_a_week_nothing_is_believed(site, clock):

@@ -55,7 +55,16 @@ def counted(code: str, mail: bytes) -> int:
     Not isolated (-I), but for where it looks: then hashes can be the same each time, and so can counts.
     """
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", PYTHON, "-P", "-s", "-S", "-c"]
+    command = [
+        "valgrind",
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        PYTHON,
+        "-P",
+        "-s",
+        "-S",
+        "-c",
+    ]
     done = subprocess.run(
         [*command, code + "\nimport posix\nposix._exit(0)"],
         input=mail,

@@ -307,6 +307,23 @@ def test_an_install_with_other_options_is_undone_to_the_beginning(site: Site) ->
     assert site.picture() == before
 
 
+@pytest.mark.parametrize("before", ["20", "15"], ids=["Postfix's own", "set before"])
+def test_more_filters_than_postfix_gives_one_next_hop_are_let_run(site: Site, before: str) -> None:
+    name = "amavis_destination_concurrency_limit"
+    if before != "20":
+        site.postconf("-e", f"{name}={before}")
+    picture = site.picture()
+    site.install()
+    assert site.main(name) == before
+    site.install("--maxproc", "32")
+    assert site.main(name) == "32"
+    site.install("--maxproc", "20")
+    assert site.main(name) == before
+    site.install("--maxproc", "32")
+    site.undo()
+    assert site.picture() == picture
+
+
 SMTP = ("smtp",)
 """Stands for a way back by SMTP in a table."""
 WRITES = """*" -e "* | *" -M "*=* | *" -P "*=* | *" -MX "* | *" -PX "*"""

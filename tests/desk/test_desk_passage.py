@@ -19,6 +19,7 @@ GOOD = {
     "pickup/unix/content_filter": "",
     "pickup/unix/smtputf8_autodetect_classes": "verify",
 }
+AT_ONCE = "amavis_destination_concurrency_limit"
 
 
 @pytest.fixture
@@ -55,8 +56,18 @@ def test_what_set_up_makes_is_right(look):
         ({"most": "50"}, WARNING, "50 filters of amavis at once"),
         ({"most": "-"}, WARNING, "100 filters of amavis at once"),
         ({"most": "0"}, WARNING, "maxproc 0"),
+        ({"most": "4", "main": {AT_ONCE: "3"}}, WARNING, "never more than 3 of them run"),
     ],
-    ids=["no override", "another override", "utf8", "milters", "too many", "default", "unbounded"],
+    ids=[
+        "no override",
+        "another override",
+        "utf8",
+        "milters",
+        "too many",
+        "default",
+        "unbounded",
+        "held back",
+    ],
 )
 def test_each_fault_is_told_with_what_to_do(look, change, level, expect):
     (found,) = look(**change)
@@ -82,8 +93,17 @@ def test_each_fault_is_told_with_what_to_do(look, change, level, expect):
             "forward": "smtp:127.0.0.1:10025",
         },
         {"most": "4", "limits": {"memory": "256 MiB"}},
+        {"most": "3", "main": {AT_ONCE: "3"}},
     ],
-    ids=["both overrides", "no milters for pickup", "overridden", "no SMTPUTF8", "by smtp", "little memory"],
+    ids=[
+        "both overrides",
+        "no milters for pickup",
+        "overridden",
+        "no SMTPUTF8",
+        "by smtp",
+        "little memory",
+        "as many as run",
+    ],
 )
 def test_what_is_right_in_another_way_is_no_fault(look, change):
     assert [one.level for one in look(**change)] == [OK]

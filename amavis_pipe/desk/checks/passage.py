@@ -29,7 +29,7 @@ def check(site: Settings, postfix: Postfix) -> Iterator[Result]:
     """What is done twice on the way, and what may be short."""
     if not postfix.is_readable or not postfix.entries:
         return
-    wrong = [*_mappings(postfix), *_pickup(site, postfix), *_memory(site, postfix)]
+    wrong = [*_mappings(postfix), *_pickup(site, postfix), *_memory(site, postfix), *_at_once(postfix)]
     yield from wrong or [
         ok("aliases, milters and addresses are looked at once; there is memory for all filters")
     ]
@@ -120,6 +120,17 @@ def _memory(site: Settings, postfix: Postfix) -> Iterator[Result]:
                 f"master.cf: {most} filters of {entry.name} at once may take {amount(wanted)} of "
                 f"{amount(total)} memory",
                 "lower maxproc (about one for each processor is fastest), or limits.memory",
+            )
+
+
+def _at_once(postfix: Postfix) -> Iterator[Result]:
+    for entry in postfix.entries:
+        name = f"{entry.name}_destination_concurrency_limit"
+        limit = postfix.value(name)
+        if limit.isdigit() and 0 < int(limit) < entry.most:  # all mail has one next hop
+            yield warning(
+                f"master.cf: {entry.name} has maxproc {entry.most}, and never more than {limit} of them run",
+                f"postconf -e {name}={entry.most}, or lower maxproc",
             )
 
 

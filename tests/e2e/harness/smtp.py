@@ -3,6 +3,8 @@
 Both speak just enough of RFC 5321, on raw sockets: a library would mend line ends and addresses.
 """
 
+import contextlib
+import random
 import re
 import socket
 import threading
@@ -14,6 +16,8 @@ OFFERS = (b"8BITMIME",)
 CLIENT = b"client.example"
 PATIENCE = 60
 """Seconds that a reply may take."""
+SERVERS = range(15_000, 32_000)
+"""Ports of our servers (ip_local_port_range in tcp(7) begins at 32768)."""
 
 
 FOLDED = rb"[^\r\n]*\r\n(?:\t[^\r\n]*\r\n)*"
@@ -31,9 +35,13 @@ class Refused(Exception):
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port of this machine that nobody listens on, and below those that the kernel gives to clients.
+
+    Else a client might have it while its server is stopped, and the server could not be started again.
+    """
+    while True:
+        with contextlib.suppress(OSError), socket.create_server((HOST, random.choice(SERVERS))) as listener:
+            return int(listener.getsockname()[1])
 
 
 def send(
