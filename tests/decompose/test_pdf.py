@@ -317,3 +317,29 @@ def test_without_pikepdf_it_is_encrypted(take, monkeypatch):
 def test_one_that_only_pretends_to_be_encrypted_is_read(take):
     result = take(pdf(SPEC, embedded(4, FILE)) + b"trailer<</Encrypt 99 0 R/Root 1 0 R>>")
     assert (b"a.txt", FILE) in result.content()
+
+
+HINTED = {
+    "a name": b"/EmbeddedFile",
+    "a letter of it escaped": b"/Embedded#46ile",
+    "its first letter": b"/#45F",
+    "all letters": b"/#4a#53",
+    "a # in a name before it": b"/a#20b/E#46",
+}
+UNHINTED = {
+    "no name": b"obj 1 0 R",
+    "an escape without a name": b"obj #46",
+    "a name, and then an escape": b"/Type obj #46",
+    "a byte that is in no name between": b"/Ty\xffpe#46",
+    "a # that escapes nothing": b"/Type#zz /C#",
+}
+
+
+@pytest.mark.parametrize("text", HINTED.values(), ids=HINTED)
+def test_what_may_be_a_name_worth_a_look_is_seen_without_a_parser(text):
+    assert module.is_hinted(text) and module.is_hinted(bytes(500) + text + bytes(500))
+
+
+@pytest.mark.parametrize("text", UNHINTED.values(), ids=UNHINTED)
+def test_what_looks_only_like_one_is_none(text):
+    assert not module.is_hinted(text)
