@@ -21,7 +21,9 @@ class Account:
         found = [root for root in ROOTS if (root / "cgroup.procs").exists()]
         if not found or os.geteuid() != 0:
             raise SystemExit("CPU is counted by control groups (cgroup v2), which wants root")
-        line = next(one for one in Path("/proc/self/cgroup").read_text().splitlines() if one.startswith("0::"))
+        line = next(
+            one for one in Path("/proc/self/cgroup").read_text().splitlines() if one.startswith("0::")
+        )
         self._home = found[0] / line[3:].lstrip("/") / "cgroup.procs"
         self._folder = found[0] / f"amavis-pipe-bench-{os.getpid()}-{name}"
         self._folder.mkdir()
@@ -62,30 +64,37 @@ def status(pid: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def anonymous(told: dict[str, str]) -> int:
-    """KiB of its own memory that a process has: what is not a file's."""
-    return int(told.get("RssAnon", "0").split()[0])
+def anonymous(pid: int) -> int:
+    """KiB of a process's own memory, what is not a file's; of what several share, each has its part."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:")), 0)
 
 
 def trees(pids: list[int], user: int) -> dict[int, int]:
     """KiB of each process of a user, its descendants' among them; by the one that no other of them started."""
     told = {pid: status(pid) for pid in pids}
-    own = {pid: one for pid, one in told.items() if one and int(one["Uid"].split()[0]) == user}
+    own = {pid: int(one["PPid"]) for pid, one in told.items() if one and int(one["Uid"].split()[0]) == user}
     found: dict[int, int] = {}
-    for pid, one in own.items():
+    for pid in own:
         top = pid
-        while int(own[top]["PPid"]) in own:
-            top = int(own[top]["PPid"])
-        found[top] = found.get(top, 0) + anonymous(one)
+        while own[top] in own:
+            top = own[top]
+        found[top] = found.get(top, 0) + anonymous(pid)
     return found
 
 
 class Watch:
-    """Looks every few milliseconds at how much memory the heaviest of some process trees has."""
+    """Looks every few milliseconds at how much memory the heaviest of some process trees has.
 
-    def __init__(self, account: Account, user: int, together: bool, pause: float = 0.002) -> None:
+    top  only at the tree of this process, unless 0
+    """
+
+    def __init__(self, account: Account, user: int, top: int = 0, pause: float = 0.002) -> None:
         self.peak = 0
-        self._look = account, user, together, pause
+        self._look = account, user, top, pause
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -98,7 +107,7 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
-        account, user, together, pause = self._look
+        account, user, top, pause = self._look
         while not self._done.wait(pause):
-            found = trees(account.processes(), user).values()
-            self.peak = max(self.peak, sum(found) if together else max(found, default=0))
+            found = trees(account.processes(), user)
+            self.peak = max(self.peak, found.get(top, 0) if top else max(found.values(), default=0))

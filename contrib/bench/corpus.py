@@ -26,12 +26,13 @@ from pathlib import Path
 CORPORA = "SMARD"
 EICAR = b"-".join((rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR", b"STANDARD", b"ANTIVIRUS", b"TEST", b"FILE!$H+H*"))
 """Joined here: neither this file nor its byte code may hold it in one piece."""
-WORDS = (
+VOCABULARY = (
     "a about after all and answer are as at attached be budget by can contract customer date deadline "
     "delivery department draft for from group have if in invoice is it its meeting month next not of on "
     "one order our please project quarter question regards report review schedule server some team "
     "thanks that the their there they this to two update version was we week were which will with you"
-).split()
+)
+WORDS = VOCABULARY.split()
 POLICY = SMTP.clone(linesep="\n", max_line_length=78)
 DOCUMENT = "vnd.openxmlformats-officedocument.wordprocessingml.document"
 STAMP = (2026, 3, 2, 10, 0, 0)
@@ -131,7 +132,10 @@ def _files(chance: random.Random, number: int) -> list[tuple[str, bytes]]:
 
 def _paper(chance: random.Random) -> bytes:
     """150 KB that begin and end as a PDF does."""
-    head, end = b"%PDF-1.5\n1 0 obj\n<</Length 153600>>\nstream\n", b"\nendstream\nendobj\ntrailer<<>>\n%%EOF\n"
+    head, end = (
+        b"%PDF-1.5\n1 0 obj\n<</Length 153600>>\nstream\n",
+        b"\nendstream\nendobj\ntrailer<<>>\n%%EOF\n",
+    )
     return head + chance.randbytes(150 * 1024) + end
 
 
@@ -158,9 +162,7 @@ def _twice(mail: EmailMessage, chance: random.Random) -> None:
     plain = text(chance, 1800)
     paragraphs = "".join(f"<p>{line}</p>\n" for line in plain.split("\n"))
     mail.set_content(plain, cte="7bit")
-    mail.add_alternative(
-        f"<html><body>{paragraphs}</body></html>\n", subtype="html", cte="quoted-printable"
-    )
+    mail.add_alternative(f"<html><body>{paragraphs}</body></html>\n", subtype="html", cte="quoted-printable")
 
 
 def _usual(mail: EmailMessage, chance: random.Random) -> None:

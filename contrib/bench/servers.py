@@ -6,7 +6,9 @@ end-to-end tests (tests/e2e/harness). Filters that are not installed are left ou
 
 import contextlib
 import os
+import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(CHECKOUT / "tests/e2e")]
 
+import filler  # noqa: E402
 import load  # noqa: E402
 from account import Account  # noqa: E402
 from harness import clamd, postfix, smtp  # noqa: E402
@@ -82,9 +85,7 @@ $final_banned_destiny = D_PASS; $warnbannedsender = 0;
 {more}
 1;
 """
-IN_PROCESS = (
-    "@decoders = grep { !(ref $_->[0] && grep($_ eq 'zip', @{$_->[0]}) && ref $_->[2]) } @decoders;"
-)
+IN_PROCESS = "@decoders = grep { !(ref $_->[0] && grep($_ eq 'zip', @{$_->[0]}) && ref $_->[2]) } @decoders;"
 AMAVISDS = {"amavisd": "", "amavisd-tuned": IN_PROCESS, "amavisd-nodec": "$bypass_decode_parts = 1;"}
 """Debian's settings (7z for zip); zip and kinds of files without other programs; nothing taken apart."""
 OURS = {"amavis-pipe, sendmail": "sendmail", "amavis-pipe, smtp": "smtp"}
@@ -113,7 +114,7 @@ class Servers:
     absent  why others are not
     """
 
-    def __init__(self, folder: Path, wanted: Sequence[str] = FILTERS, filler: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         missing = sorted({package for path, package in WANTED.items() if not Path(path).exists()})
         if missing:
             raise SystemExit(f"wants apt-get install --no-install-recommends {' '.join(missing)}")
@@ -124,18 +125,21 @@ class Servers:
         self.mail, self.scanner, self.daemons = (Account(name) for name in ("mail", "scanner", "daemons"))
         for account in (self.mail, self.scanner, self.daemons):
             self._undo.callback(account.close)
-        self.state: dict[str, Path] = {}
+        self._states: list[Path] = []
         self._back = smtp.free_port()
-        sink = smtp.free_port()
-        self.clamd = self._clamd(filler)
-        self.postfix = postfix.Postfix(folder / "postfix", sink)
-        self.sink = load.Sink(sink)
-        self._undo.callback(self.sink.close)
         self._entries = [
             f"127.0.0.1:{self._back} inet n - n - - smtpd\n"
             "  -o receive_override_options=no_unknown_recipient_checks,no_header_body_checks,no_milters\n"
             "  -o smtpd_authorized_xforward_hosts=127.0.0.0/8"
         ]
+
+    def start(self, wanted: Sequence[str] = FILTERS, fill: int = 0) -> None:
+        """Start what these filters need, with so many signatures besides; close() ends it, come what may."""
+        sink = smtp.free_port()
+        self.clamd = self._clamd(fill)
+        self.postfix = postfix.Postfix(self.folder / "postfix", sink)
+        self.sink = load.Sink(sink)
+        self._undo.callback(self.sink.close)
         for name in wanted:
             self._add(name)
         master = self.postfix.config / "master.cf"
@@ -157,7 +161,7 @@ class Servers:
 
     def forget(self) -> None:
         """Empty the caches of ours: nothing was ever seen."""
-        for state in self.state.values():
+        for state in self._states:
             shutil.rmtree(state / "cache", ignore_errors=True)
             owned(state / "cache")
 
@@ -165,12 +169,10 @@ class Servers:
         """Wait until no mail is anywhere."""
         wait_for(self.postfix.is_empty, "an empty queue")
 
-    def _clamd(self, filler: int) -> clamd.Clamd:
+    def _clamd(self, fill: int) -> clamd.Clamd:
         made = clamd.Clamd(self.folder / "clamd", smtp.free_port())
-        if filler:
-            import filler as generated
-
-            for name, lines in generated.signatures(filler).items():
+        if fill:
+            for name, lines in filler.signatures(fill).items():
                 made.add(name, lines)
         for path in (self.folder / "clamd/signatures").iterdir():
             os.utime(path, (path.stat().st_mtime - OLD,) * 2)
@@ -219,11 +221,12 @@ class Servers:
         """How this checkout is called, with settings that say nothing but where things are."""
         folder = self.folder / f"ours-{way}"
         folder.mkdir()
-        self.state[way] = owned(folder / "state")
+        state = owned(folder / "state")
+        self._states.append(state)
         settings = folder / "settings.toml"
         forward = way if way == "sendmail" else f"smtp:127.0.0.1:{self._back}"
         settings.write_text(
-            f'state = "{self.state[way]}"\nforward = "{forward}"\n'
+            f'state = "{state}"\nforward = "{forward}"\n'
             f'[[scanner]]\nname = "clamd"\nat = "{self.clamd.socket}"\nconf = "{self.clamd.conf}"\n'
         )
         return [*installed(folder), "--config", str(settings)]
@@ -233,7 +236,10 @@ class Servers:
         if not AMAVISD:
             self.absent[name] = "package amavisd-new is not installed"
             return
-        if name == "amavisd-tuned" and subprocess.run(["perl", "-MFile::LibMagic", "-e1"], check=False).returncode:
+        if (
+            name == "amavisd-tuned"
+            and subprocess.run(["/usr/bin/perl", "-MFile::LibMagic", "-e1"], check=False).returncode
+        ):
             self.absent[name] = "package libfile-libmagic-perl is not installed"
             return
         home, port = self.folder / name, smtp.free_port()
@@ -244,7 +250,18 @@ class Servers:
         conf = self.folder / f"{name}.conf"
         values = {"home": home, "port": port, "children": CHILDREN, "back": self._back}
         conf.write_text(AMAVISD_CONF.format(**values, clamd=self.clamd.socket, more=AMAVISDS[name]))
-        words = ["/usr/bin/perl", "-T", AMAVISD, "-u", "amavis", "-g", "amavis", "-c", str(conf), "foreground"]
+        words = [
+            "/usr/bin/perl",
+            "-T",
+            AMAVISD,
+            "-u",
+            "amavis",
+            "-g",
+            "amavis",
+            "-c",
+            str(conf),
+            "foreground",
+        ]
         with self.daemons.billed(), (self.folder / f"{name}.out").open("w") as said:
             process = subprocess.Popen(
                 words,
@@ -265,31 +282,28 @@ class Servers:
 
 
 @contextlib.contextmanager
-def servers(wanted: Sequence[str] = FILTERS, below: str = "", filler: int = 0) -> Iterator[Servers]:
+def servers(wanted: Sequence[str] = FILTERS, below: str = "", fill: int = 0) -> Iterator[Servers]:
     """All of it below a new folder, in memory unless told otherwise, and nothing left of it afterwards."""
     place = below or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
     folder = Path(tempfile.mkdtemp(prefix="ap-bench-", dir=place))
     folder.chmod(0o755)
-    made = None
     try:
-        made = Servers(folder, wanted, filler)
-        yield made
-    finally:
-        if made:
+        made = Servers(folder)
+        try:
+            made.start(wanted, fill)
+            yield made
+        finally:
             made.close()
+    finally:
         shutil.rmtree(folder)
 
 
 def user_of(name: str) -> int:
     """Whose memory counts."""
-    import pwd
-
     return pwd.getpwnam("amavis").pw_uid if name in AMAVISDS else NOBODY
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with contextlib.suppress(OSError), socket.create_connection((smtp.HOST, port), 5):
         return True
     return False
