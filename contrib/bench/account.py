@@ -74,7 +74,7 @@ def anonymous(pid: int) -> int:
 
 
 def trees(pids: list[int], user: int) -> dict[int, int]:
-    """KiB of each process of a user, its descendants' among them; by the one that no other of them started."""
+    """KiB of each process of a user that no other of them started, with what its descendants have."""
     told = {pid: status(pid) for pid in pids}
     own = {pid: int(one["PPid"]) for pid, one in told.items() if one and int(one["Uid"].split()[0]) == user}
     found: dict[int, int] = {}

@@ -27,7 +27,7 @@ def bars(
         _write(path, pygal.Bar(**_looks(title, unit)), labels, series)
 
 
-def lines(  # noqa: PLR0913 (each is a word on the chart)
+def lines(  # noqa: PLR0913, PLR0917 (each is a word on the chart)
     path: Path,
     title: str,
     labels: Sequence[str],

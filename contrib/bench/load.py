@@ -59,7 +59,7 @@ def _sent(port: int, mails: list[bytes], connections: int) -> int:
     return len(failed)
 
 
-def _speak(port: int, left: "enumerate[bytes]") -> None:  # type: ignore[type-arg]
+def _speak(port: int, left: "enumerate[bytes]") -> None:
     """One connection, as long as there are mails; StopIteration at their end."""
     with socket.create_connection((HOST, port), PATIENCE) as connection, connection.makefile("rb") as replies:
 
