@@ -6,7 +6,8 @@
 Mails of several kinds go through the filter form of this checkout into a folder, the scanner is built in,
 the spool is on disk. /proc tells every millisecond what each process has that is no file's: a page that a
 child shares with its parent counts twice here. "over the interpreter" is less what a bare one has. The most
-of all runs counts. Whoever raises a limit below should say why; it leaves with 1 if one is passed. "settings just changed": the one run that compiles them.
+of all runs counts; "settings just changed" is the one run that compiles them. It leaves with 1 if a goal is
+missed.
 """
 
 import io
@@ -75,7 +76,7 @@ def mixed(chance: random.Random, size: int) -> bytes:
 
 
 def squeezed(size: int) -> bytes:
-    """A mail of that many bytes with a tar.xz as `xz -9` makes it: whoever unpacks it wants 65 MB for that."""
+    """A mail of that many bytes with a tar.xz as `xz -9` makes it; unpacking it takes 65 MB."""
     chance = random.Random(2)  # noqa: S311
     mail = corpus.headed(chance, 0, "squeezed")
     mail.set_content(corpus.text(chance, 1000))
@@ -118,7 +119,7 @@ MAILS: dict[str, Callable[[], bytes]] = {
 
 
 def peak(command: list[str], mail: bytes) -> tuple[float, float]:
-    """MB of RssAnon of the whole tree at the most, and the kernel's own maximum of one process, files and all.
+    """MB of RssAnon of the whole tree at the most, and of one process with its files (the kernel's figure).
 
     SystemExit if the mail did not pass.
     """
