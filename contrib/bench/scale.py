@@ -10,8 +10,8 @@ filters  1 to 32 filters at once
 sizes    mails of 1 KB to 100 MB: CPU and memory
 parts    1 to 1,490 parts
 
-All of them unless told otherwise. CPU time and instructions, since a machine is seldom quiet; what is compared
-was measured in turn, in one run.
+All of them unless told otherwise. CPU time and instructions, since a machine is seldom quiet; what is
+compared was measured in turn, in one run.
 """
 
 import sys
