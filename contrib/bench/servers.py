@@ -31,8 +31,8 @@ AMAVISD = next((path for path in ("/usr/sbin/amavisd-new", "/usr/sbin/amavisd") 
 CLAMDSCAN = "/usr/bin/clamdscan"
 PIPES, CHILDREN = 4, 6
 """Processes at once: of a filter that pipe(8) starts, and of a daemon."""
-OLD = 86400
-"""Age of the signatures, in seconds: a site's are hours old, and clamd has them loaded."""
+SETTLED = "settle_minutes = 0"
+"""A site's signatures are hours old, and what was clean is kept; here they are a few seconds old."""
 WANTED = {
     postfix.SENDMAIL: "postfix",
     load.Sink.COMMAND: "postfix",
@@ -88,11 +88,14 @@ $final_banned_destiny = D_PASS; $warnbannedsender = 0;
 IN_PROCESS = "@decoders = grep { !(ref $_->[0] && grep($_ eq 'zip', @{$_->[0]}) && ref $_->[2]) } @decoders;"
 AMAVISDS = {"amavisd": "", "amavisd-tuned": IN_PROCESS, "amavisd-nodec": "$bypass_decode_parts = 1;"}
 """Debian's settings (7z for zip); zip and kinds of files without other programs; nothing taken apart."""
-OURS = {"amavis-pipe, sendmail": "sendmail", "amavis-pipe, smtp": "smtp"}
+OURS = {"amavis-pipe, sendmail": ("sendmail", ""), "amavis-pipe, smtp": ("smtp", "")}
+"""How mail is given back, and settings of the cache."""
+VARIANTS = {"amavis-pipe, no cache": ("smtp", "days = 0\n")}
+"""The same, for those who ask for it by name."""
 FLOORS = ("none", "shell", "py-spawn")
 PEERS = ("clamdscan", *AMAVISDS)
 FILTERS = (*FLOORS, *PEERS, *OURS)
-SCANNING = (*PEERS, *OURS)
+SCANNING = (*PEERS, *OURS, *VARIANTS)
 ARGUMENTS = (
     "--queue-id ${queue_id} --client-address ${client_address} --client-name=${client_hostname} "
     "--helo=${client_helo} --sasl-username=${sasl_username} --size=${size} -f ${sender} -- ${recipient}"
@@ -174,8 +177,6 @@ class Servers:
         if fill:
             for name, lines in filler.signatures(fill).items():
                 made.add(name, lines)
-        for path in (self.folder / "clamd/signatures").iterdir():
-            os.utime(path, (path.stat().st_mtime - OLD,) * 2)
         with self.scanner.billed():
             made.start()
         self._undo.callback(made.stop)
@@ -185,8 +186,8 @@ class Servers:
         """Make a filter's door, if it can be had."""
         if name == "none":
             self._door(name, "")
-        elif name in OURS:
-            self._pipe(name, f"{' '.join(self._ours(OURS[name]))} {ARGUMENTS}", "q")
+        elif name in OURS | VARIANTS:
+            self._pipe(name, f"{' '.join(self._ours(*(OURS | VARIANTS)[name]))} {ARGUMENTS}", "q")
         elif name in AMAVISDS:
             self._amavisd(name)
         elif name == "clamdscan" and not Path(CLAMDSCAN).exists():
@@ -217,16 +218,16 @@ class Servers:
         path.write_text(SPAWN if name == "py-spawn" else SHELL.format(what=what, spool=spool, scan=scan))
         return f"{PYTHON} -I -S {path}" if name == "py-spawn" else f"/bin/sh {path}"
 
-    def _ours(self, way: str) -> list[str]:
-        """How this checkout is called, with settings that say nothing but where things are."""
-        folder = self.folder / f"ours-{way}"
+    def _ours(self, way: str, more: str) -> list[str]:
+        """How this checkout is called, with settings that say where things are, and no more unless told."""
+        folder = self.folder / f"ours{len(self._states)}"
         folder.mkdir()
         state = owned(folder / "state")
         self._states.append(state)
         settings = folder / "settings.toml"
         forward = way if way == "sendmail" else f"smtp:127.0.0.1:{self._back}"
         settings.write_text(
-            f'state = "{state}"\nforward = "{forward}"\n'
+            f'state = "{state}"\nforward = "{forward}"\n[cache]\n{SETTLED}\n{more}'
             f'[[scanner]]\nname = "clamd"\nat = "{self.clamd.socket}"\nconf = "{self.clamd.conf}"\n'
         )
         return [*installed(folder), "--config", str(settings)]
