@@ -38,15 +38,19 @@ DOCUMENT = "vnd.openxmlformats-officedocument.wordprocessingml.document"
 STAMP = (2026, 3, 2, 10, 0, 0)
 
 
-def mails(kind: str, seed: int = 1) -> Iterator[bytes]:
-    """The mails of a corpus, without end."""
-    chance = random.Random(f"{seed} {kind}")  # noqa: S311
-    shared = random.Random(f"{seed} shared")  # noqa: S311
+def mails(kind: str, seed: int = 1, salt: str = "") -> Iterator[bytes]:
+    """The mails of a corpus, without end.
+
+    With another salt they are of the same shapes and sizes, but nothing in them was ever seen.
+    """
+    shape = random.Random(f"{seed} {kind}")  # noqa: S311
+    chance = random.Random(f"{seed} {kind} {salt}")  # noqa: S311
+    shared = random.Random(f"{seed} shared {salt}")  # noqa: S311
     kept = _paper(shared), _document(shared)
     make: dict[str, Callable[[EmailMessage, int], None]] = {
         "S": lambda mail, _: mail.set_content(text(chance, 4600), cte="7bit"),
-        "M": lambda mail, _: _usual(mail, chance),
-        "A": lambda mail, number: _packed(mail, chance, number),
+        "M": lambda mail, _: _usual(mail, chance, shape),
+        "A": lambda mail, number: _packed(mail, chance, shape, number),
         "R": lambda mail, _: _repeated(mail, chance, *kept),
         "D": lambda mail, _: _repeated(mail, chance, *kept),
     }
@@ -123,9 +127,9 @@ def _tarred(files: list[tuple[str, bytes]]) -> bytes:
     return made.getvalue()[:4] + bytes(4) + made.getvalue()[8:]  # without the time
 
 
-def _files(chance: random.Random, number: int) -> list[tuple[str, bytes]]:
+def _files(chance: random.Random, shape: random.Random, number: int) -> list[tuple[str, bytes]]:
     return [
-        (f"folder/file{turn:02}.txt", text(chance, chance.randint(2000, 8000)).encode())
+        (f"folder/file{turn:02}.txt", text(chance, shape.randint(2000, 8000)).encode())
         for turn in range(number)
     ]
 
@@ -165,30 +169,30 @@ def _twice(mail: EmailMessage, chance: random.Random) -> None:
     mail.add_alternative(f"<html><body>{paragraphs}</body></html>\n", subtype="html", cte="quoted-printable")
 
 
-def _usual(mail: EmailMessage, chance: random.Random) -> None:
+def _usual(mail: EmailMessage, chance: random.Random, shape: random.Random) -> None:
     _twice(mail, chance)
-    paper, document, pictures = (chance.random() for _ in range(3))
+    paper, document, pictures = (shape.random() for _ in range(3))
     if paper < 0.4:
         attach(mail, _paper(chance), "pdf", "report.pdf")
     if document < 0.3:
         attach(mail, _document(chance), DOCUMENT, "letter.docx")
     if pictures < 0.4:
-        for number in range(chance.randint(1, 3)):
-            attach(mail, _picture(chance, chance.randint(3000, 12_000)), "png", f"{number}.png", "image")
+        for number in range(shape.randint(1, 3)):
+            attach(mail, _picture(chance, shape.randint(3000, 12_000)), "png", f"{number}.png", "image")
 
 
-def _packed(mail: EmailMessage, chance: random.Random, number: int) -> None:
+def _packed(mail: EmailMessage, chance: random.Random, shape: random.Random, number: int) -> None:
     mail.set_content(text(chance, 1200), cte="7bit")
     if number % 2:
         archive = zipped(
             [
                 ("readme.txt", text(chance, 3000).encode()),
-                ("data.tar.gz", _tarred(_files(chance, 10))),
-                ("more.zip", zipped(_files(chance, 5))),
+                ("data.tar.gz", _tarred(_files(chance, shape, 10))),
+                ("more.zip", zipped(_files(chance, shape, 5))),
             ]
         )
     else:
-        archive = zipped(_files(chance, 20))
+        archive = zipped(_files(chance, shape, 20))
     attach(mail, archive, "zip", f"files{number}.zip")
 
 

@@ -116,7 +116,7 @@ def _traced(command: list[str], mail: bytes, trace: Path) -> int:
     )
 
 
-def costs(fill: int, mails: list[bytes], rounds: int) -> list[side.Row]:
+def costs(fill: int, mails: int, rounds: int) -> list[side.Row]:
     """CPU for a mail of corpus R with so many signatures, by each filter that is there."""
     with servers.servers(FILTERS, fill=fill) as there:
         side.prove(there)
@@ -137,8 +137,7 @@ def main(words: Sequence[str]) -> None:
     asked = parser.parse_args(words)
     counted = counts()
     fills = [int(word) for word in asked.fill.split(",")]
-    mails = list(islice(corpus.mails("R"), asked.mails))
-    rows = [row for fill in fills for row in costs(fill, mails, asked.rounds)]
+    rows = [row for fill in fills for row in costs(fill, asked.mails, asked.rounds)]
     heads = [
         "mail",
         "decoders' processes",

@@ -15,8 +15,8 @@ amavisd    Debian's settings; "tuned" has zip and kinds of files in the process,
 ours       this checkout with its defaults, mail given back by sendmail or by smtp
 
 CPU is what Postfix, filter and clamd used together, by control groups; who sends and who receives is left
-out. Caches are empty when a corpus (corpus.py) begins; every filter sees the same mails, in an order that
-turns from round to round; figures are medians of the rounds. Memory is what is not a file's, of a filter with
+out. Caches are empty when a corpus (corpus.py) begins, clamd's too: every filter sees mails of the same shapes
+and sizes with content of their own. The order turns from round to round; figures are medians of the rounds. Memory is what is not a file's, of a filter with
 all processes below it; pages that several share are counted once. First each filter that scans must keep a
 virus back and let another mail pass, and of all mails every one must arrive.
 """
@@ -54,26 +54,26 @@ Row = dict[str, Any]
 def main(words: Sequence[str]) -> None:
     """Measure, print, keep."""
     asked = _asked(words)
-    mails = {kind: list(islice(corpus.mails(kind), asked.mails)) for kind in asked.corpora}
+    kinds = list(asked.corpora)
     with servers.servers(asked.filters.split(";"), asked.below) as there:
         prove(there)
         rows = [
-            measured(there, name, kind, mails[kind], number)
+            measured(there, name, kind, asked.mails, number)
             for number in range(asked.rounds)
-            for kind in mails
+            for kind in kinds
             for name in (list(there.doors) if number % 2 == 0 else list(there.doors)[::-1])
         ]
         for name in there.doors:
-            for kind in mails:
-                peak = memory(there, name, mails[kind][:WATCHED])
+            for kind in kinds:
+                peak = memory(there, name, kind)
                 next(row for row in rows if row["filter"] == name and row["corpus"] == kind)["memory_mb"] = (
                     peak
                 )
         absent = dict(there.absent)
-    texts = report(rows, list(mails), absent)
+    texts = report(rows, kinds, absent)
     command = " ".join(["contrib/bench/side.py", *words])
     results.write("side", command, texts, {"absent": absent, "rows": rows})
-    draw(rows, list(mails))
+    draw(rows, kinds)
 
 
 def prove(there: servers.Servers) -> None:
@@ -90,9 +90,10 @@ def prove(there: servers.Servers) -> None:
             raise SystemExit(f"{name}: a virus passed, or a mail did not arrive\n{log}")
 
 
-def measured(there: servers.Servers, name: str, kind: str, mails: list[bytes], number: int) -> Row:
-    """One filter, one corpus, one time."""
-    pushed(there, name, mails[:WARM])
+def measured(there: servers.Servers, name: str, kind: str, wanted: int, number: int) -> Row:
+    """One filter, so many mails of one corpus, one time."""
+    mails = list(islice(corpus.mails(kind, salt=f"{name} {number}"), wanted))
+    pushed(there, name, list(islice(corpus.mails(kind, salt=f"warm {name} {number}"), WARM)))
     there.forget()
     if there.doors[name].daemon:
         time.sleep(IDLE)
@@ -116,13 +117,14 @@ def pushed(there: servers.Servers, name: str, mails: list[bytes]) -> float:
     return seconds
 
 
-def memory(there: servers.Servers, name: str, mails: list[bytes]) -> float | None:
+def memory(there: servers.Servers, name: str, kind: str) -> float | None:
     """MB at the most, as above; None without a filter."""
     if name == "none":
         return None
     daemon = there.doors[name].daemon
     group = there.daemons if daemon else there.mail
     there.forget()
+    mails = list(islice(corpus.mails(kind, salt=f"memory {name}"), WATCHED))
     with account.Watch(group, servers.user_of(name), daemon) as watch:
         pushed(there, name, mails)
     return watch.peak / 1024
