@@ -32,6 +32,8 @@ import side
 from run import NOBODY, PYTHON, site
 
 FILTERS = ("clamdscan", "amavisd-tuned", "amavis-pipe, no cache", "amavis-pipe, smtp")
+KNOWN = 12
+"""Mails that bring the attachments before CPU is measured: the first ones come at the same time."""
 SEEN = 8
 """Mails that are counted one by one."""
 SLOW = """\
@@ -121,7 +123,9 @@ def costs(fill: int, mails: int, rounds: int) -> list[side.Row]:
     with servers.servers(FILTERS, fill=fill) as there:
         side.prove(there)
         rows = [
-            side.measured(there, name, "R", mails, turn) for turn in range(rounds) for name in there.doors
+            side.measured(there, name, "R", mails, turn, KNOWN)
+            for turn in range(rounds)
+            for name in there.doors
         ]
     return [row | {"fill": fill} for row in rows]
 
