@@ -151,7 +151,7 @@ def _document(chance: random.Random) -> bytes:
             ("_rels/.rels", b'<?xml version="1.0"?><Relationships/>'),
             ("word/document.xml", b"<w:document><w:t>%b</w:t></w:document>" % text(chance, 24_000).encode()),
             ("word/styles.xml", text(chance, 6000).encode()),
-            ("word/media/image1.png", _picture(chance, 28_000)),
+            ("word/media/image1.png", _picture(chance, 32_000)),
             ("docProps/core.xml", b"<cp:coreProperties/>"),
         ]
     )
