@@ -82,6 +82,13 @@ def owned(folder: Path) -> Path:
     return folder
 
 
+def forget(folder: Path, command: list[str]) -> None:
+    """Nothing was ever seen; then one small mail, so that the next one finds a cache and need not make it."""
+    shutil.rmtree(folder / "state/cache", ignore_errors=True)
+    owned(folder / "state/cache")
+    cost(command, b"Subject: the first\n\nhello\n")
+
+
 def cost(command: list[str], mail: bytes) -> float:
     """Milliseconds of CPU, user and system, that the command takes with the mail on a pipe."""
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
