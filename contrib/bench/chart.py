@@ -39,7 +39,17 @@ def lines(  # noqa: PLR0913, PLR0917 (each is a word on the chart)
     """A line for each series; labels stand at equal distances, so that powers make a logarithmic axis."""
     if _can(path):
         looks = _looks(title, unit) | {"x_title": across, "logarithmic": logarithmic}
+        if logarithmic:
+            looks["y_labels"] = steps([one for numbers in series.values() for one in numbers if one])
         _write(path, pygal.Line(**looks), labels, series)
+
+
+def steps(numbers: Sequence[float]) -> list[float]:
+    """1, 2, 5, 10, 20 …: as many as it takes to have all the numbers between them."""
+    found = [factor * 10.0**power for power in range(-3, 9) for factor in (1, 2, 5)]
+    low = max((one for one in found if one <= min(numbers)), default=found[0])
+    high = min((one for one in found if one >= max(numbers)), default=found[-1])
+    return [one for one in found if low <= one <= high]
 
 
 def _can(path: Path) -> bool:
@@ -55,6 +65,8 @@ def _looks(title: str, unit: str) -> dict[str, object]:
         foreground="#333333",
         foreground_strong="#111111",
         foreground_subtle="#cccccc",
+        guide_stroke_color="#cccccc",
+        major_guide_stroke_color="#cccccc",
         colors=COLOURS,
         font_family="system-ui, sans-serif",
         title_font_size=17,

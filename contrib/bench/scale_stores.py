@@ -206,7 +206,7 @@ def journal() -> None:
     labels = [f"{row['records']:,}" for row in rows]
     series = {what: [row[f"{what}_us"] for row in rows] for what in ("append", "fold", "find")}
     chart.lines(
-        results.FOLDER / "scale-journal.svg", "The journal as it grows", labels, series, "µs", "records"
+        results.FOLDER / "scale-journal.svg", "The journal as it grows", labels, series, "µs", "records", True
     )
 
 

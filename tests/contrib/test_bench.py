@@ -160,6 +160,13 @@ def test_a_chart_needs_nothing_from_elsewhere_and_names_its_series(draw, tmp_pat
     assert b"url(http" not in path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("numbers", "wanted"), [([3, 4], [2, 5]), ([1, 10], [1, 2, 5, 10]), ([0.3, 1.5], [0.2, 0.5, 1, 2])]
+)
+def test_a_logarithmic_scale_has_steps_around_all_numbers(numbers, wanted):
+    assert chart.steps(numbers) == pytest.approx(wanted)
+
+
 def test_without_the_library_there_is_no_chart_and_that_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(chart, "pygal", None)
     chart.bars(tmp_path / "chart.svg", "title", ["1"], {"ours": [1.0]}, "ms")
