@@ -1,4 +1,7 @@
-"""Where figures are kept: contrib/bench/results, a text for people and JSON for programs beside it."""
+"""Where figures are kept: contrib/bench/results, a text for people and JSON for programs beside it.
+
+BENCH_RESULTS in the environment names another folder, for trials.
+"""
 
 import json
 import os
@@ -10,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent / "results"
+FOLDER = Path(os.environ.get("BENCH_RESULTS") or Path(__file__).resolve().parent / "results")
 DEBIAN = ("postfix", "clamav-daemon", "amavisd-new", "libfile-libmagic-perl", "clamdscan", "valgrind")
 
 
