@@ -45,6 +45,7 @@ memory:
 
 scale:
 	$(PYTHON) contrib/bench/scale.py $(WHAT)
+	$(PYTHON) contrib/bench/entries.py
 
 faults:
 	STEP=1 sh contrib/test tests/faults

@@ -115,6 +115,7 @@ class Servers:
     mail    the account of Postfix and of what it starts, `scanner` clamd's, `daemons` that of the rest
     doors   the filters that are there
     absent  why others are not
+    states  the state folders of ours
     """
 
     def __init__(self, folder: Path) -> None:
@@ -128,7 +129,7 @@ class Servers:
         self.mail, self.scanner, self.daemons = (Account(name) for name in ("mail", "scanner", "daemons"))
         for account in (self.mail, self.scanner, self.daemons):
             self._undo.callback(account.close)
-        self._states: list[Path] = []
+        self.states: list[Path] = []
         self._back = smtp.free_port()
         self._entries = [
             f"127.0.0.1:{self._back} inet n - n - - smtpd\n"
@@ -164,7 +165,7 @@ class Servers:
 
     def forget(self) -> None:
         """Empty the caches of ours: nothing was ever seen."""
-        for state in self._states:
+        for state in self.states:
             shutil.rmtree(state / "cache", ignore_errors=True)
             owned(state / "cache")
 
@@ -220,10 +221,10 @@ class Servers:
 
     def _ours(self, way: str, more: str) -> list[str]:
         """How this checkout is called, with settings that say where things are, and no more unless told."""
-        folder = self.folder / f"ours{len(self._states)}"
+        folder = self.folder / f"ours{len(self.states)}"
         folder.mkdir()
         state = owned(folder / "state")
-        self._states.append(state)
+        self.states.append(state)
         settings = folder / "settings.toml"
         forward = way if way == "sendmail" else f"smtp:127.0.0.1:{self._back}"
         settings.write_text(
