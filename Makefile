@@ -1,7 +1,7 @@
 # What a developer types. The work is done by the scripts in contrib/, which need no make.
 PYTHON ?= /opt/amavis-pipe-try/bin/python
 
-.PHONY: help try test check e2e fuzz bench faults soak profile million docs clean
+.PHONY: help try test check e2e fuzz bench memory scale faults soak profile million docs clean
 
 help:
 	@echo 'make try     a sample mail through the trial form (contrib/try)'
@@ -9,7 +9,9 @@ help:
 	@echo 'make check   formatting, lint, types, known vulnerabilities, generated files, and the tests without e2e'
 	@echo 'make e2e     the end-to-end tests alone'
 	@echo 'make fuzz    fuzz all that reads what others wrote, ten minutes each, mail an hour (SECONDS=… SEED=… FUZZERS=…)'
-	@echo 'make bench   CPU time of a run, as a ratio to a bare interpreter'
+	@echo 'make bench   filters side by side through a real Postfix (root), and a run beside a bare interpreter'
+	@echo 'make memory  the most memory that a run takes'
+	@echo 'make scale   curves: cache, journal, processes at once, size of the mail, parts'
 	@echo 'make million a journal of a million records: folded, reported, explained while mail goes on'
 	@echo 'make docs    the documentation, in build/docs; a warning is an error (wants Sphinx: pip install .[docs])'
 	@echo 'make profile where a run spends itself: instructions by stage (valgrind)'
@@ -36,6 +38,15 @@ fuzz:
 bench:
 	/usr/bin/python3 contrib/bench/run.py
 	/usr/bin/python3 contrib/bench/spam.py
+	$(PYTHON) contrib/bench/side.py $(SIDE)
+	$(PYTHON) contrib/bench/known.py
+
+memory:
+	$(PYTHON) contrib/bench/memory.py
+
+scale:
+	$(PYTHON) contrib/bench/scale.py $(WHAT)
+	$(PYTHON) contrib/bench/entries.py
 
 faults:
 	STEP=1 sh contrib/test tests/faults

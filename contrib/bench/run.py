@@ -50,24 +50,43 @@ def site() -> Iterator[tuple[Path, list[str]]]:
     folder = Path(tempfile.mkdtemp(prefix="amavis-pipe-bench-"))
     try:
         folder.chmod(0o755)
-        shutil.copytree(CHECKOUT / "amavis_pipe", folder / "amavis_pipe")
-        (folder / "contrib/postfix").mkdir(parents=True)
-        launcher = shutil.copy(CHECKOUT / "contrib/postfix/amavis-pipe", folder / "contrib/postfix")
-        subprocess.run([PYTHON, "-m", "compileall", "-q", str(folder / "amavis_pipe")], check=True)
-        environment = {"PYTHONPATH": str(folder)}
-        subprocess.run([PYTHON, "-P", "-S", "-m", "amavis_pipe.desk.bundle"], check=True, env=environment)
+        launcher = installed(folder)
         for name in ("state", "out"):
-            (folder / name).mkdir(mode=0o700)
-            if os.geteuid() == 0:
-                shutil.chown(folder / name, NOBODY, NOBODY)
+            owned(folder / name)
         settings = folder / "settings.toml"
         settings.write_text(
             f'state = "{folder}/state"\nforward = "file:{folder}/out"\nscanners = ["builtin"]\n'
         )
-        command = [PYTHON, "-I", "-S", str(launcher), "--config", str(settings)]
+        command = [*launcher, "--config", str(settings)]
         yield folder, [*command, "-f", "a@example.org", "--", "b@example.org"]
     finally:
         shutil.rmtree(folder)
+
+
+def installed(folder: Path) -> list[str]:
+    """Copy this checkout's package there, compiled and bundled; how its launcher is called."""
+    shutil.copytree(CHECKOUT / "amavis_pipe", folder / "amavis_pipe")
+    (folder / "contrib/postfix").mkdir(parents=True)
+    launcher = shutil.copy(CHECKOUT / "contrib/postfix/amavis-pipe", folder / "contrib/postfix")
+    subprocess.run([PYTHON, "-m", "compileall", "-q", str(folder / "amavis_pipe")], check=True)
+    environment = {"PYTHONPATH": str(folder)}
+    subprocess.run([PYTHON, "-P", "-S", "-m", "amavis_pipe.desk.bundle"], check=True, env=environment)
+    return [PYTHON, "-I", "-S", str(launcher)]
+
+
+def owned(folder: Path) -> Path:
+    """Make a folder of the filter's user."""
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(folder, NOBODY, NOBODY)
+    return folder
+
+
+def forget(folder: Path, command: list[str]) -> None:
+    """Nothing was ever seen; then one small mail, so that the next one finds a cache and need not make it."""
+    shutil.rmtree(folder / "state/cache", ignore_errors=True)
+    owned(folder / "state/cache")
+    cost(command, b"Subject: the first\n\nhello\n")
 
 
 def cost(command: list[str], mail: bytes) -> float:
