@@ -22,6 +22,7 @@ MAIL = "message/rfc822"
 PLAIN = "text/plain"
 OCTETS = "application/octet-stream"
 EMPTY = "application/x-empty"
+PDF = "application/pdf"
 
 STARTS = (
     (0, b"%PDF-", "application/pdf"),
@@ -149,7 +150,7 @@ FAR = (
 """What gives a kind away far from the beginning, or from the end: (offset, bytes, kind)."""
 _FAR_SIZE = 1024
 _OPEN = (OCTETS, PLAIN)
-_PDF, _PDF_MARK, _PDF_REACH = "application/pdf", b"%PDF-1.", 1024
+_PDF_MARK, _PDF_REACH = b"%PDF-1.", 1024
 _ANYWHERE = (b"Rar!\x1a\7", b"7z\xbc\xaf\x27\x1c", b"MSCF\0\0\0\0")
 _CAB = "application/vnd.ms-cab-compressed"
 _LOOKED_INTO = ("application/zip", "application/x-dosexec", "application/x-executable", MAIL)
@@ -227,7 +228,7 @@ class Formats:
         head = blob.head(HEAD)
         kind = detect(head, claimed, names, self.starts)
         if kind in _OPEN and _PDF_MARK in head[:_PDF_REACH]:
-            return _PDF  # readers look that far (ISO 32000-1 Annex H.3.4.1, note 13)
+            return PDF  # readers look that far (ISO 32000-1 Annex H.3.4.1, note 13)
         if blob.size >= _FAR_SIZE and kind not in CONTAINERS:
             kind = _far(blob, kind)
         return _named(names, self.ends) or kind if kind == OCTETS and names else kind

@@ -6,7 +6,7 @@ is in `deferred`. A decoder sees only a Blob and a Sink, so it can forget no lim
 """
 
 from amavis_pipe.budget import Budget, LimitHit
-from amavis_pipe.kinds import CONTAINERS, Formats
+from amavis_pipe.kinds import CONTAINERS, PDF, Formats
 from amavis_pipe.model import Finding, Part
 
 TYPE_CHECKING = False
@@ -172,7 +172,9 @@ class Walk:
 
     def _is_for_child(self, part: Part) -> bool:
         known, blob = self._formats, part.blob
-        return part.kind in known.opened or (blob is not None and known.is_disguised(blob, part.kind))
+        if part.kind in known.opened and not (part.kind == PDF and _is_only_pages(part)):
+            return True
+        return blob is not None and known.is_disguised(blob, part.kind)
 
     def _open(self, part: Part) -> None:
         opened = False
@@ -400,6 +402,14 @@ class Run:
                 self.status = piece
             elif piece:
                 yield piece
+
+
+def _is_only_pages(part: Part) -> bool:
+    """Whether a PDF is no container, nor a piece of one."""
+    from amavis_pipe.pages import is_only_pages
+    from amavis_pipe.subtree import is_volume
+
+    return part.blob is not None and is_only_pages(part.blob) and not any(map(is_volume, part.names))
 
 
 def in_order(parts: "Iterable[Part]") -> list[Part]:

@@ -11,7 +11,10 @@ import zlib
 import pytest
 from built.pdf import embedded, filespec, obj, object_stream, pdf, stream
 
+from amavis_pipe import pages
+from amavis_pipe.decompose import registry
 from amavis_pipe.decompose.formats import pdf as module
+from amavis_pipe.kinds import PDF
 
 FILE = b"a file of some kind\n" * 20
 
@@ -319,27 +322,10 @@ def test_one_that_only_pretends_to_be_encrypted_is_read(take):
     assert (b"a.txt", FILE) in result.content()
 
 
-HINTED = {
-    "a name": b"/EmbeddedFile",
-    "a letter of it escaped": b"/Embedded#46ile",
-    "its first letter": b"/#45F",
-    "all letters": b"/#4a#53",
-    "a # in a name before it": b"/a#20b/E#46",
-}
-UNHINTED = {
-    "no name": b"obj 1 0 R",
-    "an escape without a name": b"obj #46",
-    "a name, and then an escape": b"/Type obj #46",
-    "a byte that is in no name between": b"/Ty\xffpe#46",
-    "a # that escapes nothing": b"/Type#zz /C#",
-}
+def test_the_names_that_are_searched_for_are_those_that_mean_something():
+    assert tuple(module._MEANING) == pages.WORTH
 
 
-@pytest.mark.parametrize("text", HINTED.values(), ids=HINTED)
-def test_what_may_be_a_name_worth_a_look_is_seen_without_a_parser(text):
-    assert module.is_hinted(text) and module.is_hinted(bytes(500) + text + bytes(500))
-
-
-@pytest.mark.parametrize("text", UNHINTED.values(), ids=UNHINTED)
-def test_what_looks_only_like_one_is_none(text):
-    assert not module.is_hinted(text)
+def test_only_this_reader_opens_pdfs():
+    """So that what it would find nothing in need not be opened."""
+    assert registry.formats().opened[PDF] == ("pdf",)

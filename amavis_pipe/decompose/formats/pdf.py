@@ -7,6 +7,7 @@ encrypted PDF is made a plain one by pikepdf if no password, or a known one, ope
 """
 
 from amavis_pipe.decompose.api import Blob, Broken, Decoder, Need, Sink, open_file
+from amavis_pipe.pages import is_hinted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,9 +52,6 @@ _WORTH = (
 _VALUE = rb"(?:[\0\t\n\f\r ]++|%[^\r\n]{0,256}+[\r\n]){0,32}+(?:<<|[0-9])"
 """What a dictionary or a reference begins with, behind blanks and comments."""
 _HITS = 1 << 18
-_IN_NAMES = b"#0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_NAME_REACH = 64
-"""Bytes before an escaped letter within which its name begins: all of its letters may be escaped."""
 
 
 def _places() -> tuple[str, ...]:
@@ -71,7 +69,7 @@ def unpack(blob: Blob, sink: Sink) -> None:
     view = blob.view()
     if view.find(b"obj") < 0:
         raise Broken("no objects")
-    if not is_hinted(view):
+    if not is_hinted(view):  # told without `re`, which costs 5 ms
         return
     reader = _Reader(view, sink)
     if reader.locked():
@@ -80,24 +78,6 @@ def unpack(blob: Blob, sink: Sink) -> None:
             return
         reader = _Reader(plain, sink) if plain else reader
     reader.run()
-
-
-def is_hinted(view: "View") -> bool:
-    """Whether a name worth a look may be there: told without `re`, which costs 5 ms."""
-    return any(view.find(b"/" + name.encode()) >= 0 for name in _MEANING) or _has_escape(view)
-
-
-def _has_escape(view: "View") -> bool:
-    """Whether some letter or digit of a name stands as #xx."""
-    at = view.find(b"#")
-    while at >= 0:
-        high, low = view[at + 1 : at + 2], view[at + 2 : at + 3]
-        if high and low and high in b"34567" and low in b"0123456789abcdefABCDEF":
-            _, slash, name = view[max(0, at - _NAME_REACH) : at].rpartition(b"/")
-            if slash and not name.strip(_IN_NAMES):
-                return True
-        at = view.find(b"#", at + 1)
-    return False
 
 
 def _opened(blob: Blob, sink: Sink) -> bytes | None:
