@@ -95,6 +95,7 @@ def test_filters_are_undone(entries, data, take):
 
 
 SPEC = obj(3, b"<</Type/Filespec/F(a.txt)/EF<</F 4 0 R>>>>")
+HIDDEN = zlib.compress(b"7 0 <</F(a.txt)/EF<</F 4 0 R>>>>")
 WAYS = {
     "type alone": pdf(embedded(4, FILE)),
     "type escaped": pdf(stream(4, b"/Type/Embedded#46ile", FILE)),
@@ -120,6 +121,14 @@ WAYS = {
     ),
     "in one without a type": pdf(
         object_stream(3, {7: b"<</F(a.txt)/EF<</F 4 0 R>>>>"}, b""), stream(4, b"", FILE)
+    ),
+    "in one without a type that tells elsewhere where they begin": pdf(
+        stream(3, b"/Filter/FlateDecode/N 1/First 6 0 R/X(>>endobj)", HIDDEN),
+        stream(4, b"", FILE),
+        obj(6, b"4"),
+    ),
+    "in one with a comment before where they begin": pdf(
+        stream(3, b"/Filter/FlateDecode/N 1/First%\n+4", HIDDEN), stream(4, b"", FILE)
     ),
     "in one with its type escaped": pdf(
         object_stream(3, {7: b"<</F(a.txt)/EF<</F 4 0 R>>>>"}, b"/Type/Obj#53tm"), stream(4, b"", FILE)
@@ -248,6 +257,7 @@ TANGLES = {
     "object streams": b"1 0 obj<</Type/ObjStm/First 9>>stream\n/EF/EF/EF\nendstream\n" * 9000,
     "numbers": b"1 0 obj" * 100_000 + b"/EF 1 0 R",
     "comments": b"/EF" + b"%" * 300_000,
+    "outlines": b"1 0 obj<</First 1 0 R" * 20_000,
     "escapes": b"1 0 obj/EF" + b"/#45#46" * 50_000,
 }
 
@@ -338,6 +348,10 @@ UNHINTED = {
 @pytest.mark.parametrize("text", HINTED.values(), ids=HINTED)
 def test_what_may_be_a_name_worth_a_look_is_seen_without_a_parser(text):
     assert module.is_hinted(text) and module.is_hinted(bytes(500) + text + bytes(500))
+
+
+def test_where_too_much_looks_like_an_escape_a_parser_is_to_look():
+    assert module.is_hinted(b"#" * 20_000) and not module.is_hinted(b"#" * 10_000)
 
 
 @pytest.mark.parametrize("text", UNHINTED.values(), ids=UNHINTED)

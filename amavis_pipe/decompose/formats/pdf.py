@@ -36,22 +36,28 @@ _MEANING = {
 }
 _SPACE = rb"[\0\t\n\f\r ]"
 _WORTH = (
-    rb"/(?:(?:EF|EmbeddedFile|JS|OnInstantiate|XFA|3DD|Encrypt|ObjStm)(?![^\0\t\n\f\r ()<>\[\]{}/%])|First(?="
-    + _SPACE
-    + rb"*+[0-9]++(?!"
+    rb"/(?:(?:EF|EmbeddedFile|JS|OnInstantiate|XFA|3DD|Encrypt|ObjStm|First)(?![^\0\t\n\f\r ()<>\[\]{}/%])"
+    rb"|(?=[A-Za-z0-9]*+#[3-7][0-9A-Fa-f])[A-Za-z0-9#]++)"
+)
+"""A name that is worth a look, also if some of its letters are escaped."""
+_OUTLINE = (
+    _SPACE
+    + rb"*+[0-9]++"
     + _SPACE
     + rb"++[0-9]++"
     + _SPACE
-    + rb"++R))|(?=[A-Za-z0-9]*+#[3-7][0-9A-Fa-f])[A-Za-z0-9#]++)"
+    + rb"++R(?:[^()<>%]{1,256}+|\((?:[^()\\]|\\.){0,256}+\)|<[0-9A-Fa-f]{0,256}+>|<<[^()<>%]{0,256}+>>){0,8}+"
+    + rb">>"
+    + _SPACE
+    + rb"*+endobj"
 )
-"""A name that is worth a look, also if some of its letters are escaped.
-
-/First is where it may be that of an object stream: outlines have references there.
-"""
+"""What follows a /First that is of no object stream: a reference, and no stream behind the dictionary."""
 _VALUE = rb"(?:[\0\t\n\f\r ]++|%[^\r\n]{0,256}+[\r\n]){0,32}+(?:<<|[0-9])"
 """What a dictionary or a reference begins with, behind blanks and comments."""
 _HITS = 1 << 18
 _IN_NAMES = b"#0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ESCAPES = 1 << 14
+"""So many # are looked at: for more, a parser costs less."""
 _NAME_REACH = 64
 """Bytes before an escaped letter within which its name begins: all of its letters may be escaped."""
 
@@ -88,16 +94,18 @@ def is_hinted(view: "View") -> bool:
 
 
 def _has_escape(view: "View") -> bool:
-    """Whether some letter or digit of a name stands as #xx."""
+    """Whether some letter or digit of a name stands as #xx, or may do so."""
     at = view.find(b"#")
-    while at >= 0:
+    for _ in range(_ESCAPES):
+        if at < 0:
+            return False
         high, low = view[at + 1 : at + 2], view[at + 2 : at + 3]
         if high and low and high in b"34567" and low in b"0123456789abcdefABCDEF":
             _, slash, name = view[max(0, at - _NAME_REACH) : at].rpartition(b"/")
             if slash and not name.strip(_IN_NAMES):
                 return True
         at = view.find(b"#", at + 1)
-    return False
+    return at >= 0
 
 
 def _opened(blob: Blob, sink: Sink) -> bytes | None:
@@ -154,6 +162,7 @@ class _Reader:
         import re
 
         self._pattern = re.compile(_WORTH)
+        self._outline = re.compile(_OUTLINE, re.DOTALL)
         self._view = view
         self._sink = sink
         self._damaged = False
@@ -198,13 +207,10 @@ class _Reader:
 
     def _marks(self, text: "View") -> "Iterator[tuple[int, int]]":
         """The names worth a look: what each means, and where it ends."""
-        count = 0
-        for found in self._pattern.finditer(text):
+        for count, found in enumerate(self._pattern.finditer(text), 1):
             kind = self._meaning(found)
-            if kind is None:
-                continue
-            yield kind, found.end()
-            count += 1
+            if kind is not None and not (kind == _OBJECTS and self._outline.match(text, found.end())):
+                yield kind, found.end()
             if count == _HITS:
                 self._damaged = True
                 return
