@@ -33,15 +33,14 @@ def is_hinted(view: "View") -> bool:
 
 
 def _has_escape(view: "View") -> bool:
-    at, left = view.find(b"#"), ESCAPES
-    while at >= 0:
+    at = view.find(b"#")
+    for _ in range(ESCAPES):
+        if at < 0:
+            return False
         high, low = view[at + 1 : at + 2], view[at + 2 : at + 3]
         if high and low and high in _HIGH and low in _LOW:
             _, slash, name = view[max(0, at - _REACH) : at].rpartition(b"/")
             if slash and not name.strip(_IN_NAMES):
                 return True
-        left -= 1
-        if not left:
-            return True
         at = view.find(b"#", at + 1)
-    return False
+    return at >= 0

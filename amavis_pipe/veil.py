@@ -24,6 +24,8 @@ FILE = b"/journal.key"
 BREAKS = ' \t<>(),;:[]"'
 """What does not belong to a local part without quotes."""
 DOMAIN = ".-_"
+LONGEST = 1024
+"""Characters of a quoted local part."""
 UNTOLD = ("", "unknown")
 """Names of clients that tell nothing: Postfix's own word."""
 
@@ -111,7 +113,10 @@ class Veil:
 def _begin(told: str, at: int, done: int) -> int:
     """Where the local part before this "@" begins, no earlier than `done`; `at` if there is none."""
     if at - 1 > done and told[at - 1] == '"':
-        opening = told.rfind('"', done, at - 1)
+        first = max(done, at - LONGEST)
+        opening = told.rfind('"', first, at - 1)
+        while opening > first and told[opening - 1] == "\\":  # one within the local part
+            opening = told.rfind('"', first, opening)
         return opening if opening >= 0 else at
     begin = at
     while begin > done and told[begin - 1] not in BREAKS:

@@ -112,3 +112,7 @@ def test_what_may_be_a_name_worth_a_look_is_seen_without_a_parser(text):
 @pytest.mark.parametrize("text", UNHINTED.values(), ids=UNHINTED)
 def test_what_looks_only_like_one_is_none(text):
     assert not pages.is_hinted(text)
+
+
+def test_where_too_much_looks_like_an_escape_a_parser_is_to_look():
+    assert pages.is_hinted(b"#" * (pages.ESCAPES + 1)) and not pages.is_hinted(b"#" * pages.ESCAPES)

@@ -152,13 +152,14 @@ def test_the_line_for_the_log_has_what_the_record_has(tmp_path):
         ("550 <alice@example.org>: unknown", ["alice"]),
         ("alice@example.org: no such user", ["alice"]),
         ('550 <"alice smith"@example.org> no', ["alice", "smith"]),
+        (r'550 <"al\"ice \"smith"@example.org> no', ["al", "ice", "smith"]),
         ("(alice@example.org),bob@example.org;", ["alice", "bob"]),
         ("to:alice@example.org.", ["alice"]),
         ("alice@example.org@example.net", ["alice"]),
         ("al\\xefce@example.org", ["al\\", "ce@"]),
         ("alice@", ["alice"]),
     ],
-    ids=["brackets", "bare", "quoted", "two", "sentence", "twice", "escaped", "no domain"],
+    ids=["brackets", "bare", "quoted", "quotes in it", "two", "sentence", "twice", "escaped", "no domain"],
 )
 def test_every_address_in_a_reply_is_hidden(tmp_path, told, secrets):
     found = veil(tmp_path).text(told)

@@ -90,7 +90,8 @@ def members(
 ) -> "Iterator[tuple[bytes, Iterator[bytes]]]":
     """Each file's name and content, in order: a content is to be used before the next is asked for.
 
-    Links, devices and folders without content are left out. Broken where the archive is damaged, Locked where
+    A hard link is a name without content: that is with the file it leads to. Symbolic links, devices and
+    folders without content are left out. Broken where the archive is damaged, Locked where
     it is encrypted; `password` serves for zip.
     """
     archive = library.archive_read_new()
@@ -134,14 +135,19 @@ def _entries(
         if library.archive_entry_hardlink(entry) and not size:
             # the last link to a file may have its content; in an image what begins at one place may be longer
             skipped = skipped or image
+            yield _name(library, entry), iter(())
             continue
         if library.archive_entry_is_encrypted(entry) and not password:
             raise Locked("encrypted")
         first = next(_content(library, archive, buffer), b"") if kind in _NO_FILES else b""
         if kind in _NO_FILES and not first:
             continue  # else it is a file to others, whatever it calls itself
-        name = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
-        yield name, _content(library, archive, buffer, first)
+        yield _name(library, entry), _content(library, archive, buffer, first)
+
+
+def _name(library: ctypes.CDLL, entry: c_void_p) -> bytes:
+    name: bytes = library.archive_entry_pathname(entry) or library.archive_entry_pathname_utf8(entry) or b""
+    return name
 
 
 def _content(

@@ -2,9 +2,9 @@
 
 Ordinary is what all tars write and all readers read alike (pax(1), "ustar Interchange Format" and "pax Header
 Block"; GNU tar's manual, "Basic Tar Format"): every header has the magic and its checksum, all numbers are
-octal, what is not a file has no content, pax headers tell names and times alone, and behind the end there are
-zeros. For anything else members() says None before it gave anything, and a library
-decides.
+octal, what is neither a file nor a link to one has no content, pax headers tell names and times alone, each
+once, and behind the end there are zeros. For anything else members() says None before it gave anything, and
+a library decides.
 """
 
 from amavis_pipe.decompose.streams import STEP
@@ -22,8 +22,8 @@ BLOCK = 512
 ZERO = bytes(BLOCK)
 POSIX, GNU = b"ustar\x0000", b"ustar  \0"
 FILE = (b"0", b"\0")
-WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")
-"""Links, devices, folders, pipes."""
+WITHOUT_CONTENT = (b"2", b"3", b"4", b"5", b"6")
+"""Symbolic links, devices, folders, pipes. A hard link is a file by another name."""
 LONG_NAME, EXTENDED = b"L", b"x"
 NAME_MAX = 4096
 """Bytes of a name, or of a pax header."""
@@ -54,8 +54,15 @@ def members(view: "View", most: int, tick: "Callable[[], None]") -> "list[Member
             if not given:
                 break
         else:
-            name, given = given if given.strip(b"\0") else _name(head), b""
-            if kind in FILE and name and not name.endswith(b"/") and len(found) < most:
+            own = _name(head)
+            name, given = given if given.strip(b"\0") else own, b""
+            # by its own name, too, it must be no folder: some skip no content behind one
+            if (
+                kind in FILE
+                and name
+                and not (name.endswith(b"/") or own.endswith(b"/"))
+                and len(found) < most
+            ):
                 found.append((name, at, length))
             elif kind not in WITHOUT_CONTENT or length:
                 break
@@ -105,17 +112,22 @@ def _told(kind: bytes, data: bytes) -> bytes:
         name, end, rest = data.partition(b"\0")
         return b"" if not end or rest.strip(b"\0") else name
     name = b"\0"
+    seen: set[bytes] = set()
     while data:
         length, blank, _ = data.partition(b" ")
         if not blank or not 0 < len(length) < 5 or length.strip(b"0123456789"):
             return b""
+        if not len(length) + 2 <= int(length) <= len(data):
+            return b""
         record, data = data[len(length) + 1 : int(length)], data[int(length) :]
         keyword, equals, value = record.partition(b"=")
-        if not equals or value[-1:] != b"\n" or keyword not in HARMLESS or int(length) < len(length) + 2:
+        # of NULs, and of what comes twice, readers make different things
+        if not equals or value[-1:] != b"\n" or b"\0" in value or keyword in seen or keyword not in HARMLESS:
             return b""
+        seen.add(keyword)
         if keyword == b"path":
             name = value[:-1]
-            if not name or b"\0" in name or not _is_utf8(name):
+            if not name or not _is_utf8(name):
                 return b""
     return name
 

@@ -86,7 +86,10 @@ def _written(root: Path, which: str, files: dict[str, Path]) -> Path:
     target = Path(bundle.path(which))
     target.parent.mkdir(exist_ok=True)
     temporary = target.with_name(f"{target.name}.{os.getpid()}")
-    temporary.write_bytes(len(head).to_bytes(4, "big") + bundle.digest(head) + head + code)
+    with temporary.open("wb") as file:
+        file.write(len(head).to_bytes(4, "big") + bundle.digest(head) + head + code)
+        file.flush()
+        os.fsync(file.fileno())  # the code has no digest: a crash must not leave a hole in it
     temporary.chmod(0o644)
     temporary.replace(target)
     return target

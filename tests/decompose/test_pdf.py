@@ -98,6 +98,7 @@ def test_filters_are_undone(entries, data, take):
 
 
 SPEC = obj(3, b"<</Type/Filespec/F(a.txt)/EF<</F 4 0 R>>>>")
+HIDDEN = zlib.compress(b"7 0 <</F(a.txt)/EF<</F 4 0 R>>>>")
 WAYS = {
     "type alone": pdf(embedded(4, FILE)),
     "type escaped": pdf(stream(4, b"/Type/Embedded#46ile", FILE)),
@@ -123,6 +124,14 @@ WAYS = {
     ),
     "in one without a type": pdf(
         object_stream(3, {7: b"<</F(a.txt)/EF<</F 4 0 R>>>>"}, b""), stream(4, b"", FILE)
+    ),
+    "in one without a type that tells elsewhere where they begin": pdf(
+        stream(3, b"/Filter/FlateDecode/N 1/First 6 0 R/X(>>endobj)", HIDDEN),
+        stream(4, b"", FILE),
+        obj(6, b"4"),
+    ),
+    "in one with a comment before where they begin": pdf(
+        stream(3, b"/Filter/FlateDecode/N 1/First%\n+4", HIDDEN), stream(4, b"", FILE)
     ),
     "in one with its type escaped": pdf(
         object_stream(3, {7: b"<</F(a.txt)/EF<</F 4 0 R>>>>"}, b"/Type/Obj#53tm"), stream(4, b"", FILE)
@@ -251,6 +260,7 @@ TANGLES = {
     "object streams": b"1 0 obj<</Type/ObjStm/First 9>>stream\n/EF/EF/EF\nendstream\n" * 9000,
     "numbers": b"1 0 obj" * 100_000 + b"/EF 1 0 R",
     "comments": b"/EF" + b"%" * 300_000,
+    "outlines": b"1 0 obj<</First 1 0 R" * 20_000,
     "escapes": b"1 0 obj/EF" + b"/#45#46" * 50_000,
 }
 

@@ -1,4 +1,4 @@
-"""tar: links and devices have no content; long names, sparse files, all dialects."""
+"""tar: links are names, devices have no content; long names, sparse files, all dialects."""
 
 import io
 import tarfile
@@ -51,13 +51,19 @@ def odd(name: str, type_: bytes, target: str = "") -> tarfile.TarInfo:
     return info
 
 
-def test_links_devices_and_folders_are_left_out(take, either):
+def test_symbolic_links_devices_and_folders_are_left_out(take, either):
     extra = (
-        odd("link", tarfile.SYMTYPE, "/etc/passwd"), odd("hard", tarfile.LNKTYPE, "a"), odd("device", tarfile.CHRTYPE),
+        odd("link", tarfile.SYMTYPE, "/etc/passwd"), odd("device", tarfile.CHRTYPE),
         odd("block", tarfile.BLKTYPE), odd("pipe", tarfile.FIFOTYPE), odd("folder", tarfile.DIRTYPE),
     )  # fmt: skip
     result = take(archives.tarred({"a": b"a"}, tarfile.GNU_FORMAT, extra))
     assert result.content() == [(b"a", b"a")] and result.findings == []
+
+
+def test_a_hard_link_is_a_name_of_its_own(take, either):
+    extra = (odd("invoice.js", tarfile.LNKTYPE, "readme.txt"),)
+    result = take(archives.tarred({"readme.txt": b"a"}, tarfile.GNU_FORMAT, extra))
+    assert result.content() == [(b"invoice.js", b""), (b"readme.txt", b"a")] and result.findings == []
 
 
 def sparse(size: int) -> bytes:
@@ -163,6 +169,11 @@ def headed(data: bytes = PLAIN, **fields: bytes) -> bytes:
 def pax(*records: bytes) -> bytes:
     """An archive with these records in a pax header."""
     told = b"".join(b"%d %s" % (len(one) + 1 + len(b"%d" % (len(one) + 3)), one) for one in records)
+    return extended(told)
+
+
+def extended(told: bytes) -> bytes:
+    """An archive with this as its pax header."""
     head = headed(kind=b"x", size=b"%011o" % len(told), magic=tars.POSIX)[:512]
     return head + told.ljust(512, b"\0") + archives.tarred({"a": b"a"}, tarfile.USTAR_FORMAT)
 
@@ -192,6 +203,11 @@ ODD = {
     "a pax sparse map": pax(b"GNU.sparse.map=0,1\n"),
     "a pax charset": pax(b"hdrcharset=BINARY\n"),
     "a pax name that is not UTF-8": pax(b"path=\xff\n"),
+    "a pax record longer than its header": extended(b"9999 path=b\n"),
+    "a pax name that comes twice": pax(b"path=a\n", b"path=b\n"),
+    "a pax comment with a NUL": pax(b"comment=\0\n", b"path=b\n"),
+    "a hard link": headed(kind=b"1", size=b"%011o" % 0),
+    "a long name for what is called like a folder": PLAIN[1536:2560] + headed(PLAIN[2560:], name=b"a/"),
     "a global pax header": headed(kind=b"g", size=b"%011o" % 0),
     "two names for one member": PLAIN[1536:3072] * 2 + PLAIN[1536:],
 }

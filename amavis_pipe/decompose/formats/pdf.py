@@ -37,18 +37,22 @@ _MEANING = {
 }
 _SPACE = rb"[\0\t\n\f\r ]"
 _WORTH = (
-    rb"/(?:(?:EF|EmbeddedFile|JS|OnInstantiate|XFA|3DD|Encrypt|ObjStm)(?![^\0\t\n\f\r ()<>\[\]{}/%])|First(?="
-    + _SPACE
-    + rb"*+[0-9]++(?!"
+    rb"/(?:(?:EF|EmbeddedFile|JS|OnInstantiate|XFA|3DD|Encrypt|ObjStm|First)(?![^\0\t\n\f\r ()<>\[\]{}/%])"
+    rb"|(?=[A-Za-z0-9]*+#[3-7][0-9A-Fa-f])[A-Za-z0-9#]++)"
+)
+"""A name that is worth a look, also if some of its letters are escaped."""
+_OUTLINE = (
+    _SPACE
+    + rb"*+[0-9]++"
     + _SPACE
     + rb"++[0-9]++"
     + _SPACE
-    + rb"++R))|(?=[A-Za-z0-9]*+#[3-7][0-9A-Fa-f])[A-Za-z0-9#]++)"
+    + rb"++R(?:[^()<>%]{1,256}+|\((?:[^()\\]|\\.){0,256}+\)|<[0-9A-Fa-f]{0,256}+>|<<[^()<>%]{0,256}+>>){0,8}+"
+    + rb">>"
+    + _SPACE
+    + rb"*+endobj"
 )
-"""A name that is worth a look, also if some of its letters are escaped.
-
-/First is where it may be that of an object stream: outlines have references there.
-"""
+"""What follows a /First that is of no object stream: a reference, and no stream behind the dictionary."""
 _VALUE = rb"(?:[\0\t\n\f\r ]++|%[^\r\n]{0,256}+[\r\n]){0,32}+(?:<<|[0-9])"
 """What a dictionary or a reference begins with, behind blanks and comments."""
 _HITS = 1 << 18
@@ -134,6 +138,7 @@ class _Reader:
         import re
 
         self._pattern = re.compile(_WORTH)
+        self._outline = re.compile(_OUTLINE, re.DOTALL)
         self._view = view
         self._sink = sink
         self._damaged = False
@@ -178,13 +183,10 @@ class _Reader:
 
     def _marks(self, text: "View") -> "Iterator[tuple[int, int]]":
         """The names worth a look: what each means, and where it ends."""
-        count = 0
-        for found in self._pattern.finditer(text):
+        for count, found in enumerate(self._pattern.finditer(text), 1):
             kind = self._meaning(found)
-            if kind is None:
-                continue
-            yield kind, found.end()
-            count += 1
+            if kind is not None and not (kind == _OBJECTS and self._outline.match(text, found.end())):
+                yield kind, found.end()
             if count == _HITS:
                 self._damaged = True
                 return

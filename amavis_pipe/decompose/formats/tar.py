@@ -23,7 +23,7 @@ NEEDS = (LIBARCHIVE,)
 
 
 def unpack(blob: Blob, sink: Sink) -> None:
-    """The files; links, devices and folders have no content and are left out."""
+    """The files, and the names of hard links to them; what else has no content is left out."""
     open_by(blob, sink, "tar", _if_ordinary, libarchive("tar"), _by_tarfile)
 
 
@@ -49,8 +49,9 @@ def _by_tarfile(blob: Blob, taker: Taker, password: bytes) -> str:
             for member in archive:
                 taker.sink.tick()
                 file = archive.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    taker.add(_chunks(file), (member.name.encode("utf-8", "surrogateescape"),))
+                if file is not None or member.islnk():
+                    chunks = _chunks(file) if file is not None else ()
+                    taker.add(chunks, (member.name.encode("utf-8", "surrogateescape"),))
     except Broken:
         return DAMAGED
     return WHOLE
