@@ -60,7 +60,7 @@ def test_what_is_told_is_the_same_as_by_a_child(data, settings_of, monkeypatch):
         (FILE, b"a.pdf", True),
         (PLAIN, b"a.001", True),
         (PLAIN + bytes(pages.LARGEST), b"a.pdf", True),
-        (PLAIN + b"# " * pages.ESCAPES, b"a.pdf", True),
+        (PLAIN + b"# " * (pages.ESCAPES + 1), b"a.pdf", True),
         (PDFS["a zip at its end"], b"a.pdf", True),
     ],
     ids=[
