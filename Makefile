@@ -37,7 +37,7 @@ fuzz:
 
 bench:
 	/usr/bin/python3 contrib/bench/run.py
-	/usr/bin/python3 contrib/bench/spam.py
+	/usr/bin/python3 contrib/bench/spam_checker.py
 	$(PYTHON) contrib/bench/side.py $(SIDE)
 	$(PYTHON) contrib/bench/known.py
 

@@ -48,7 +48,7 @@ GOALS = {
 
 def plain(size: int) -> bytes:
     """A mail of text alone."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, 0, "plain")
     block = corpus.text(chance, min(size, 64 << 10))
     mail.set_content("")
@@ -58,7 +58,7 @@ def plain(size: int) -> bytes:
 
 def attached(size: int, packed: bool, seed: int = 1) -> bytes:
     """A mail of that many bytes with one attachment in base64: random bytes, or a zip of 20 such files."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, 0, "attached")
     mail.set_content(corpus.text(chance, 1000))
     bare = size * 57 // 77
@@ -77,7 +77,7 @@ def mixed(chance: random.Random, size: int) -> bytes:
 
 def squeezed(size: int) -> bytes:
     """A mail of that many bytes with a tar.xz as `xz -9` makes it; unpacking it takes 65 MB."""
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, 0, "squeezed")
     mail.set_content(corpus.text(chance, 1000))
     member = tarfile.TarInfo("data.bin")
@@ -98,7 +98,7 @@ def stored(size: int) -> bytes:
             archive.writestr(zipfile.ZipInfo("zeros.bin", corpus.STAMP), bytes(size), zipfile.ZIP_DEFLATED)
         file.seek(0)
         data = file.read()
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, 0, "zeros")
     mail.set_content("zeros\n")
     corpus.attach(mail, data, "zip", "zeros.zip")

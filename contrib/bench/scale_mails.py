@@ -117,7 +117,7 @@ def parts() -> None:
 
 def attachments(number: int) -> bytes:
     """A mail with so many attachments."""
-    chance = random.Random(number)  # noqa: S311
+    chance = random.Random(number)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, number, "parts")
     mail.set_content("parts\n")
     for turn in range(number):
@@ -127,7 +127,7 @@ def attachments(number: int) -> bytes:
 
 def packed(number: int) -> bytes:
     """A mail with a zip of so many files."""
-    chance = random.Random(number)  # noqa: S311
+    chance = random.Random(number)  # noqa: S311 - the same each time
     mail = corpus.headed(chance, number, "packed")
     mail.set_content("parts\n")
     files = [(f"file{turn}.txt", corpus.text(chance, 700).encode()) for turn in range(number)]

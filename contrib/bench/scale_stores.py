@@ -124,7 +124,7 @@ def cache() -> None:
 
 def _interleaved(stores: dict[int, Cache]) -> dict[tuple[int, str], float]:
     """Microseconds of CPU of a hit, a miss, a put; one size after the other, again and again."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311 - the same each time
     found: dict[tuple[int, str], list[float]] = {(size, what): [] for size in stores for what in WHAT}
     for turn in range(TURNS):
         for entries, store in stores.items():
@@ -144,7 +144,7 @@ def _interleaved(stores: dict[int, Cache]) -> dict[tuple[int, str], float]:
 
 def _instructions(package: Path, folder: Path, entries: int, what: str) -> int:
     """Of one operation: the difference of doing it COUNTED times and not at all."""
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)  # noqa: S311 - the same each time
     numbers = [chance.randrange(entries * 3 // 4, entries) for _ in range(COUNTED)]
     totals = []
     for counted in (COUNTED, 0):
@@ -222,7 +222,7 @@ def _journal_of(folder: Path, records: int) -> dict[str, float]:
     kept = on_disk(folder)[0] / records
     new = [json.dumps(journals.record(records + number, time())) for number in range(RECORDS)]
     appended = _each(lambda turn: append(os.fsencode(days), new[turn % RECORDS]), 1000)
-    chance = random.Random(3)  # noqa: S311
+    chance = random.Random(3)  # noqa: S311 - the same each time
     ids = [journals.record(chance.randrange(records), 0.0)["id"] for _ in range(100)]
     found = _each(lambda turn: history.find(state, ids[turn]), len(ids))
     return {

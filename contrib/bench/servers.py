@@ -286,7 +286,7 @@ class Servers:
 @contextlib.contextmanager
 def servers(wanted: Sequence[str] = FILTERS, below: str = "", fill: int = 0) -> Iterator[Servers]:
     """All of it below a new folder, in memory unless told otherwise, and nothing left of it afterwards."""
-    place = below or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
+    place = below or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108 - for all of a run, in a folder of its own
     folder = Path(tempfile.mkdtemp(prefix="ap-bench-", dir=place))
     folder.chmod(0o755)
     try:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a spam checker adds to one run of the filter: CPU time, as a ratio to a bare interpreter.
 
-    /usr/bin/python3 contrib/bench/spam.py [RUNS]
+    /usr/bin/python3 contrib/bench/spam_checker.py [RUNS]
 
 As run.py, mail never seen before, without a checker and with spamd and rspamd. A thread of this process
 stands in for them and answers at once, so that nothing but the filter's own work is counted: putting the
