@@ -14,7 +14,6 @@ import io
 import lzma
 import os
 import random
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -30,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import corpus
 import results
 from account import status
-from run import NOBODY, PYTHON, forget, site
+from run import PYTHON, begun, forget, site
 
 MB = 1 << 20
 LARGE = 50 * MB
@@ -123,14 +122,7 @@ def peak(command: list[str], mail: bytes) -> tuple[float, float]:
 
     SystemExit if the mail did not pass.
     """
-    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    started = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin", "LANG": "C"},
-        **user,
-    )
+    started = begun(command)
     assert started.stdin and started.stdout
     most, done = [0], threading.Event()
 

@@ -89,16 +89,21 @@ def forget(folder: Path, command: list[str]) -> None:
     cost(command, b"Subject: the first\n\nhello\n")
 
 
-def cost(command: list[str], mail: bytes) -> float:
-    """Milliseconds of CPU, user and system, that the command takes with the mail on a pipe."""
+def begun(command: list[str]) -> "subprocess.Popen[bytes]":
+    """The command, started as nobody where this is root, its standard input and output pipes."""
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    started = subprocess.Popen(
+    return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={"PATH": "/usr/bin:/bin", "LANG": "C"},
         **user,
     )
+
+
+def cost(command: list[str], mail: bytes) -> float:
+    """Milliseconds of CPU, user and system, that the command takes with the mail on a pipe."""
+    started = begun(command)
     assert started.stdin and started.stdout
     try:
         started.stdin.write(mail)
